@@ -1,0 +1,104 @@
+"""Configuration of a job: frozen, validated, with the field's usual defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from datetime import timedelta
+from typing import Any, Literal
+
+from ml_framework.errors import PlanError
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """Every time limit, each with the one thing that it bounds. All must be positive."""
+
+    gang: timedelta = timedelta(seconds=30)
+    """From the AM's start (or a failover) until every node has registered."""
+    connect: timedelta = timedelta(seconds=15)
+    """A node's wait for the AM to answer for the first time."""
+    heartbeat_interval: timedelta = timedelta(seconds=1)
+    """Between two heartbeats of a node."""
+    heartbeat: timedelta = timedelta(seconds=15)
+    """Silence after which a node counts as lost."""
+    stop_grace: timedelta = timedelta(seconds=5)
+    """From SIGTERM to SIGKILL of a user's process group."""
+    settle: timedelta = timedelta(seconds=3)
+    """How long a failure that looks like the echo of another waits for its first cause."""
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            if getattr(self, item.name) <= timedelta():
+                raise PlanError(f"Timeouts.{item.name} is {getattr(self, item.name)}, it must be positive")
+
+
+@dataclass(frozen=True)
+class RestartPolicy:
+    """When the AM restarts processes in place, for roles that may be restarted so.
+
+    Args:
+        budget: restarts allowed in the whole job; 0 fails at the first failure.
+        scope: ``"all"`` restarts every restartable node (collective training), ``"failed"`` only the one
+            that failed.
+        backoff: wait before the first restart; doubled at each further one.
+        max_backoff: upper bound of that wait.
+    """
+
+    budget: int = 3
+    scope: Literal["all", "failed"] = "all"
+    backoff: timedelta = timedelta(milliseconds=200)
+    max_backoff: timedelta = timedelta(seconds=10)
+
+    def __post_init__(self) -> None:
+        if self.budget < 0:
+            raise PlanError(f"RestartPolicy.budget is {self.budget}, it must be 0 or more")
+        if self.scope not in ("all", "failed"):
+            raise PlanError(f"RestartPolicy.scope is {self.scope!r}, it must be 'all' or 'failed'")
+
+    def delay(self, restarts: int) -> timedelta:
+        """The wait before the restart after `restarts` earlier ones."""
+        return min(self.backoff * 2 ** min(restarts, 30), self.max_backoff)
+
+
+@dataclass(frozen=True)
+class JobConfig:
+    """Configuration of one job.
+
+    Args:
+        timeouts: every time limit.
+        restart: restarts in place.
+        queue_bytes: capacity of each byte queue, a power of two; None sizes it by the row.
+        log_dir: folder for the logs of user processes; None takes ``mlflink-logs`` in the temporary folder.
+        env: environment variables for every user process.
+    """
+
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    restart: RestartPolicy = field(default_factory=RestartPolicy)
+    queue_bytes: int | None = None
+    log_dir: str | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        size = self.queue_bytes
+        if size is not None and (size < 4096 or size & (size - 1)):
+            raise PlanError(f"JobConfig.queue_bytes is {size}, it must be a power of two of at least 4096")
+
+
+def to_json(config: Timeouts | RestartPolicy) -> dict[str, Any]:
+    """A JSON-able form of `config`; durations become seconds."""
+    return {
+        name: value.total_seconds() if isinstance(value, timedelta) else value
+        for name, value in asdict(config).items()
+    }
+
+
+def timeouts_from_json(data: Mapping[str, float]) -> Timeouts:
+    """The timeouts that `to_json` wrote."""
+    return Timeouts(**{name: timedelta(seconds=value) for name, value in data.items()})
+
+
+def restart_from_json(data: Mapping[str, Any]) -> RestartPolicy:
+    """The restart policy that `to_json` wrote."""
+    durations = {name: timedelta(seconds=data[name]) for name in ("backoff", "max_backoff")}
+    return RestartPolicy(budget=data["budget"], scope=data["scope"], **durations)

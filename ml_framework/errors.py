@@ -1,0 +1,80 @@
+"""Every error that ml-on-flink raises, in one tree.
+
+::
+
+    MLOnFlinkError
+    ├── PlanError                 the job as described cannot run; says which role and what to change
+    ├── JobFailed                 a job ended in failure; carries the first cause
+    ├── StateMachineError         an event met a state that has no cell for it
+    ├── ProtocolError             a peer sent something that the protocol does not allow
+    ├── MasterUnreachable         the application master did not answer in time
+    ├── CodecError                a value does not fit its column
+    ├── EmitError                 what was passed to ``ctx.emit`` does not fit the role's output
+    └── QueueError
+        ├── QueueFull             no room before the deadline; nothing was written
+        ├── QueueClosed           this end was closed by its owner
+        ├── EndOfStream           the producer closed the queue and every frame was read
+        └── PeerLost              the other end's process went away without closing
+"""
+
+from __future__ import annotations
+
+
+class MLOnFlinkError(Exception):
+    """Base of every error raised by ml-on-flink."""
+
+
+class PlanError(MLOnFlinkError, ValueError):
+    """The job as described cannot run; the message names the role and the remedy."""
+
+
+class JobFailed(MLOnFlinkError):
+    """A job ended in failure.
+
+    Attributes:
+        cause: the first cause, beginning with ``role[index] attempt n: …`` where a node caused it.
+    """
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(cause)
+        self.cause = cause
+
+
+class StateMachineError(MLOnFlinkError):
+    """An event arrived in a state whose table row has no cell for it."""
+
+
+class ProtocolError(MLOnFlinkError):
+    """A peer sent something that the protocol does not allow."""
+
+
+class MasterUnreachable(MLOnFlinkError):
+    """The application master did not answer in time; the message names host and port."""
+
+
+class CodecError(MLOnFlinkError, ValueError):
+    """A value does not fit its column; the message names the column and the value."""
+
+
+class EmitError(MLOnFlinkError, ValueError):
+    """What was passed to ``ctx.emit`` does not fit the role's output columns."""
+
+
+class QueueError(MLOnFlinkError):
+    """Base of the four ways in which a byte queue says no."""
+
+
+class QueueFull(QueueError):
+    """There was no room before the deadline; nothing was written."""
+
+
+class QueueClosed(QueueError):
+    """This end was closed by its owner."""
+
+
+class EndOfStream(QueueError):
+    """The producer closed the queue and every frame was read."""
+
+
+class PeerLost(QueueError):
+    """The process at the other end went away without closing the queue."""
