@@ -1,0 +1,42 @@
+# Two commands for users: `make demo` and `make test`. Each creates what it needs.
+SHELL := /bin/bash
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+JAR := ml_operator/jars/ml-on-flink.jar
+JAVA_SOURCES := $(shell find java -name '*.java')
+
+.PHONY: help
+help:
+	@echo "make demo      run the flight-delay job on real data"
+	@echo "make test      run the tests"
+	@echo "make bench     measure the data path"
+	@echo "make check     lint, format, types, Java warnings, import arrows"
+	@echo "make proto     generate the gRPC code anew"
+	@echo "make clean     remove what make created"
+
+.PHONY: java
+java:
+	@command -v java >/dev/null || { echo "ml-on-flink needs a JDK 17 or later, and there is no 'java' on the PATH: install one (e.g. openjdk-17-jdk) and try again."; exit 1; }
+	@command -v javac >/dev/null || { echo "ml-on-flink needs a JDK, and there is only a Java runtime on the PATH (no 'javac'): install a JDK 17 (e.g. openjdk-17-jdk) and try again."; exit 1; }
+	@version=$$(javac -version 2>&1 | sed -E 's/^javac ([0-9]+).*/\1/'); [ "$$version" -ge 17 ] || { echo "ml-on-flink needs a JDK 17 or later, found $$version: install one (e.g. openjdk-17-jdk) or set PATH, and try again."; exit 1; }
+
+$(STAMP): pyproject.toml constraints.txt hatch_build.py | java
+	@echo "==> creating the environment in $(VENV) (a few minutes the first time)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt "hatchling>=1.27,<2" editables apache-flink-libraries
+	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt --no-build-isolation -e ".[torch,example,dev]"
+	@touch $@
+
+$(JAR): $(JAVA_SOURCES) hatch_build.py $(STAMP)
+	@echo "==> compiling the bridge"
+	@$(BIN)/python hatch_build.py $(JAR)
+
+.PHONY: proto
+proto: $(STAMP)
+	$(BIN)/python -m ml_framework.rpc.generate
+
+.PHONY: clean
+clean:
+	rm -rf $(VENV) ml_operator/jars build dist data out .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,70 @@
+"""What the agent tells a user's process at its start: one JSON file, `context.json`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Descriptors:
+    """Numbers of the inherited file descriptors; None where the node has no such thing."""
+
+    control: int
+    """Stream socket to the agent, JSON lines both ways; its end ends the process."""
+    listen: int
+    """Bound and listening TCP socket: the address that the cluster spec announces for this node."""
+    bell: int | None = None
+    """Stream socket to the JVM, the doorbell of both queues."""
+    input: int | None = None
+    """The mapped file of the queue from Flink."""
+    output: int | None = None
+    """The mapped file of the queue to Flink."""
+
+    def all(self) -> tuple[int, ...]:
+        """Every number that is set, to be inherited."""
+        return tuple(number for number in asdict(self).values() if number is not None)
+
+
+@dataclass(frozen=True)
+class Launch:
+    """Everything that a user's process needs to know to run one attempt.
+
+    `entrypoint` is ``module:function``, or None where `callable_file` holds a cloudpickled callable.
+    `context` is the ``module:class`` of the `NodeContext` that user code gets.
+    """
+
+    job_name: str
+    role: str
+    index: int
+    rank: int
+    world_size: int
+    local_world_size: int
+    attempt: int
+    params: Mapping[str, Any]
+    log_dir: str
+    error_file: str
+    context: str
+    descriptors: Descriptors
+    entrypoint: str | None = None
+    callable_file: str | None = None
+    device: str = "cpu"
+    addresses: Mapping[str, list[str]] = field(default_factory=dict)
+    input_layout: Mapping[str, Any] | None = None
+    output_layout: Mapping[str, Any] | None = None
+    codec: str = "columns"
+    max_delay_s: float = 0.02
+    max_rows: int = 1024
+
+    def write(self, path: Path) -> None:
+        """Write the file that `read` reads."""
+        path.write_text(json.dumps(asdict(self)), encoding="utf-8")
+
+    @classmethod
+    def read(cls, path: Path) -> Launch:
+        """The launch that `write` wrote."""
+        data = json.loads(path.read_text(encoding="utf-8"))
+        return cls(**{**data, "descriptors": Descriptors(**data["descriptors"])})

@@ -1,0 +1,88 @@
+"""The contract of a runner: how a role's algorithm is prepared and started.
+
+A runner is planned with the job, travels to the agent as part of a `Program`, and is asked there, for every
+attempt, which process to start. It never starts one itself: the agent does, and supervises it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ml_framework.context.launch import Descriptors
+from ml_framework.spec import ClusterSpec, NodeId
+
+
+@dataclass(frozen=True)
+class Program:
+    """What a role runs; frozen and pickled at planning, the same for every node of the role.
+
+    Args:
+        runner: how the algorithm is prepared and started.
+        input_layout: `codec.Layout.to_json()` of the frames from Flink, None without data input.
+        output_layout: the same of the frames to Flink, None without output.
+        codec: name of the codec above the columns.
+        max_delay_s: longest time that a row may wait for its frame to fill.
+        max_rows: rows of a full frame.
+        python: interpreter of the user's process; None takes the agent's own.
+        restartable: processes may be restarted in place.
+    """
+
+    runner: Runner
+    input_layout: Mapping[str, Any] | None = None
+    output_layout: Mapping[str, Any] | None = None
+    codec: str = "columns"
+    max_delay_s: float = 0.02
+    max_rows: int = 1024
+    python: str | None = None
+    restartable: bool = False
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One start of a node's process, as the agent describes it to the runner."""
+
+    node: NodeId
+    number: int
+    """0-based, what users see as ``attempt``."""
+    parallelism: int
+    cluster: ClusterSpec
+    program: Program
+    job_name: str
+    host: str
+    directory: Path
+    """Private to this attempt, removed by the agent: `context.json`, `error.json`, pickled callables."""
+    log_dir: Path
+    descriptors: Descriptors
+    python: str
+    """The interpreter to use."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """The process to start."""
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str] = field(default_factory=dict)
+    """Added to the agent's environment."""
+
+
+class Runner(ABC):
+    """How a role's algorithm is prepared and started."""
+
+    def validate(self, role: str) -> None:
+        """Check at planning what can be checked there; raises `PlanError` naming `role`."""
+
+    @abstractmethod
+    def prepare(self, attempt: Attempt) -> Command:
+        """Write what the process needs into `attempt.directory` and say how to start it."""
+
+    def is_collateral(self, error: Mapping[str, Any]) -> bool:
+        """Whether `error` (the content of `error.json`) looks like the echo of a peer's failure."""
+        return False
+
+
+__all__ = ["Attempt", "Command", "Program", "Runner"]
