@@ -1,0 +1,122 @@
+package org.mlonflink.flink;
+
+import java.io.IOException;
+import java.net.StandardProtocolFamily;
+import java.net.UnixDomainSocketAddress;
+import java.nio.ByteBuffer;
+import java.nio.channels.ClosedSelectorException;
+import java.nio.channels.SelectionKey;
+import java.nio.channels.Selector;
+import java.nio.channels.ServerSocketChannel;
+import java.nio.channels.SocketChannel;
+import java.nio.file.Path;
+import org.mlonflink.queue.Doorbell;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The JVM's side of a node's doorbell: listens for the user's process, which may be started several times, and tells
+ * of every ring.
+ *
+ * <p>Threads: one thread of its own accepts and reads, and calls {@code onRing}. {@link #ring} may be called from any
+ * thread and never blocks.
+ */
+final class Bell implements Doorbell, AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(Bell.class);
+
+    private final ServerSocketChannel server;
+    private final Selector selector;
+    private final Runnable onRing;
+    private final Thread thread;
+    private final ByteBuffer one = ByteBuffer.wrap(new byte[] {1});
+
+    private volatile SocketChannel peer;
+
+    Bell(Path path, String name, Runnable onRing) throws IOException {
+        this.onRing = onRing;
+        this.selector = Selector.open();
+        this.server = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
+        server.bind(UnixDomainSocketAddress.of(path));
+        server.configureBlocking(false);
+        server.register(selector, SelectionKey.OP_ACCEPT);
+        this.thread = new Thread(this::listen, name + " doorbell");
+        thread.setDaemon(true);
+        thread.start();
+    }
+
+    @Override
+    public synchronized void ring() {
+        SocketChannel channel = peer;
+        if (channel == null) {
+            return;
+        }
+        try {
+            one.clear();
+            channel.write(one);
+        } catch (IOException ignored) {
+            // The process is gone; its end is read by the listening thread.
+            return;
+        }
+    }
+
+    private void listen() {
+        ByteBuffer rings = ByteBuffer.allocate(256);
+        try {
+            while (selector.isOpen()) {
+                selector.select();
+                for (SelectionKey key : selector.selectedKeys()) {
+                    if (key.isAcceptable()) {
+                        accept();
+                    } else {
+                        read(key, rings);
+                    }
+                }
+                selector.selectedKeys().clear();
+                onRing.run();
+            }
+        } catch (ClosedSelectorException closed) {
+            LOG.debug("doorbell closed");
+        } catch (IOException error) {
+            LOG.warn("doorbell broken", error);
+        }
+    }
+
+    private void accept() throws IOException {
+        SocketChannel channel = server.accept();
+        if (channel == null) {
+            return;
+        }
+        channel.configureBlocking(false);
+        channel.register(selector, SelectionKey.OP_READ);
+        peer = channel;
+        ring(); // frames and waits words from before it was there
+    }
+
+    private void read(SelectionKey key, ByteBuffer rings) throws IOException {
+        SocketChannel channel = (SocketChannel) key.channel();
+        rings.clear();
+        int count;
+        try {
+            count = channel.read(rings);
+        } catch (IOException reset) {
+            count = -1;
+        }
+        if (count < 0) {
+            key.cancel();
+            channel.close();
+            if (peer == channel) {
+                peer = null;
+            }
+        }
+    }
+
+    @Override
+    public void close() throws IOException {
+        selector.close();
+        server.close();
+        SocketChannel channel = peer;
+        if (channel != null) {
+            channel.close();
+        }
+    }
+}

@@ -1,0 +1,124 @@
+package org.mlonflink.flink;
+
+import org.apache.flink.api.common.eventtime.WatermarkStrategy;
+import org.apache.flink.api.common.functions.Partitioner;
+import org.apache.flink.api.common.typeinfo.Types;
+import org.apache.flink.api.java.functions.KeySelector;
+import org.apache.flink.core.execution.JobClient;
+import org.apache.flink.runtime.operators.coordination.CoordinationRequestGateway;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.ObjectNode;
+import org.apache.flink.streaming.api.datastream.DataStream;
+import org.apache.flink.streaming.api.datastream.SingleOutputStreamOperator;
+import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+import org.apache.flink.streaming.api.functions.sink.v2.DiscardingSink;
+import org.apache.flink.streaming.api.transformations.MultipleInputTransformation;
+import org.apache.flink.table.data.RowData;
+import org.apache.flink.table.runtime.typeutils.InternalTypeInfo;
+import org.apache.flink.table.types.logical.LogicalType;
+import org.apache.flink.table.types.logical.RowType;
+
+/**
+ * What the planner calls to put roles into a job graph. It has instance methods only because the planner reaches it
+ * through a gateway that does not see this class's loader.
+ */
+public final class Graph {
+    /** The AM's settings, to be completed while roles are added. */
+    public MasterSettings master(String settings) {
+        return new MasterSettings(Json.object(settings));
+    }
+
+    /** Adds the AM's source; its empty stream, broadcast, is the control input of every node. */
+    public DataStream<Byte> addMaster(StreamExecutionEnvironment environment, String uid, MasterSettings settings) {
+        AmSource source = new AmSource(settings);
+        SingleOutputStreamOperator<Byte> stream = environment
+                .fromSource(source, WatermarkStrategy.noWatermarks(), "application master", Types.BYTE)
+                .uid(uid)
+                .setParallelism(1);
+        stream.getTransformation().setMaxParallelism(1);
+        return stream;
+    }
+
+    /**
+     * Adds a role's nodes.
+     *
+     * @param data the role's input, null for a source role
+     * @param output the columns of its output, null when it has none
+     * @return the rows that come back; of no columns when there is no output
+     */
+    public DataStream<RowData> addNodes(
+            StreamExecutionEnvironment environment,
+            DataStream<RowData> data,
+            DataStream<Byte> control,
+            LogicalType output,
+            String settings) {
+        ObjectNode json = Json.object(settings);
+        RowType rowType = output == null ? RowType.of() : (RowType) output;
+        MultipleInputTransformation<RowData> nodes = new MultipleInputTransformation<>(
+                json.get("name").asText(),
+                new NodeOperatorFactory(NodeSettings.parse(json)),
+                InternalTypeInfo.of(rowType),
+                json.get("parallelism").asInt());
+        if (data != null) {
+            nodes.addInput(data.getTransformation());
+        }
+        nodes.addInput(control.broadcast().getTransformation());
+        nodes.setUid(json.get("uid").asText());
+        environment.addOperator(nodes);
+        DataStream<RowData> stream = new DataStream<>(environment, nodes);
+        if (output == null) {
+            stream.sinkTo(new DiscardingSink<>())
+                    .name(json.get("role").asText() + " (no output)")
+                    .setParallelism(json.get("parallelism").asInt());
+        }
+        return stream;
+    }
+
+    /** Spreads rows over the nodes: round robin, or by the hash of one column so that a key stays on one node. */
+    public DataStream<RowData> partition(DataStream<RowData> rows, LogicalType rowType, int column) {
+        if (column < 0) {
+            return rows.rebalance();
+        }
+        LogicalType type = ((RowType) rowType).getTypeAt(column);
+        return rows.partitionCustom(new HashPartitioner(), new ColumnHash(column, type));
+    }
+
+    /** Where the running job's AM listens, as JSON; null when there is none yet. Waits a few seconds at most. */
+    public String findMaster(JobClient client, String uid) throws Exception {
+        MasterAddress master = ((MasterAddress.Response) ((CoordinationRequestGateway) client)
+                        .sendCoordinationRequest(uid, new MasterAddress.Request(0))
+                        .get())
+                .master;
+        if (master == null) {
+            return null;
+        }
+        return Json.line(Json.object().put("address", master.address).put("token", master.token));
+    }
+
+    private static final class HashPartitioner implements Partitioner<Integer> {
+        private static final long serialVersionUID = 1L;
+
+        @Override
+        public int partition(Integer hash, int nodes) {
+            return Math.floorMod(hash, nodes);
+        }
+    }
+
+    private static final class ColumnHash implements KeySelector<RowData, Integer> {
+        private static final long serialVersionUID = 1L;
+        private static final int SPREAD = 0x9E3779B9; // Fibonacci hashing: small integers do not fall on one node
+
+        private final RowData.FieldGetter getter;
+
+        ColumnHash(int column, LogicalType type) {
+            this.getter = RowData.createFieldGetter(type, column);
+        }
+
+        @Override
+        public Integer getKey(RowData row) {
+            Object key = getter.getFieldOrNull(row);
+            int hash = (key instanceof byte[] bytes ? java.util.Arrays.hashCode(bytes) : java.util.Objects.hashCode(key))
+                    * SPREAD;
+            return hash ^ (hash >>> 16);
+        }
+    }
+}

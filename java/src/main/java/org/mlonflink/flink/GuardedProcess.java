@@ -1,0 +1,136 @@
+package org.mlonflink.flink;
+
+import java.io.BufferedReader;
+import java.io.BufferedWriter;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.InputStreamReader;
+import java.io.OutputStreamWriter;
+import java.io.Writer;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.function.IntConsumer;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.JsonNode;
+import org.slf4j.Logger;
+
+/**
+ * A Python process of ours: JSON lines in on its standard input, events out on its standard output, its log on
+ * standard error. The end of its standard input tells it that this JVM is gone, however that came about.
+ *
+ * <p>Threads: {@link #send} may be called from any thread. The listener is called from one reader thread, with every
+ * event in order and then once with the exit code, after the last event.
+ */
+final class GuardedProcess implements AutoCloseable {
+    /** Gets what the process says. */
+    interface Listener {
+        void event(JsonNode event);
+
+        void exited(int code);
+    }
+
+    private final Process process;
+    private final Writer input;
+    private final Duration grace;
+
+    GuardedProcess(
+            String name,
+            List<String> command,
+            Map<String, String> environment,
+            Duration grace,
+            Logger log,
+            Listener listener)
+            throws IOException {
+        ProcessBuilder builder = new ProcessBuilder(command);
+        builder.environment().putAll(environment);
+        this.process = builder.start();
+        this.grace = grace;
+        this.input = new BufferedWriter(new OutputStreamWriter(process.getOutputStream(), StandardCharsets.UTF_8));
+        daemon(name + " log", () -> lines(process.getErrorStream(), line -> log.info("{}", line)));
+        daemon(name + " events", () -> readEvents(log, listener::event, listener::exited));
+    }
+
+    /** Sends one message; a process that is gone does not hear it, which its exit tells. */
+    synchronized void send(JsonNode message) {
+        try {
+            input.write(Json.line(message));
+            input.write('\n');
+            input.flush();
+        } catch (IOException ignored) {
+            // The pipe is broken because the process ended; the listener hears of its exit.
+            return;
+        }
+    }
+
+    /** Ends the process: asks by ending its standard input, waits for its own grace, then kills. */
+    @Override
+    public void close() {
+        synchronized (this) {
+            try {
+                input.close();
+            } catch (IOException ignored) {
+                // Broken pipe: it has ended already.
+            }
+        }
+        if (!waitUninterruptibly(grace)) {
+            process.destroyForcibly();
+            waitUninterruptibly(Duration.ofSeconds(5));
+        }
+    }
+
+    private boolean waitUninterruptibly(Duration limit) {
+        long deadline = System.nanoTime() + limit.toNanos();
+        boolean interrupted = Thread.interrupted();
+        try {
+            while (true) {
+                try {
+                    return process.waitFor(deadline - System.nanoTime(), TimeUnit.NANOSECONDS);
+                } catch (InterruptedException again) {
+                    interrupted = true;
+                }
+            }
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
+    }
+
+    private interface LineConsumer {
+        void accept(String line);
+    }
+
+    private void readEvents(Logger log, java.util.function.Consumer<JsonNode> events, IntConsumer exited) {
+        lines(process.getInputStream(), line -> {
+            if (line.startsWith("{")) {
+                events.accept(Json.object(line));
+            } else {
+                log.info("{}", line);
+            }
+        });
+        try {
+            exited.accept(process.waitFor());
+        } catch (InterruptedException error) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private static void lines(InputStream stream, LineConsumer consumer) {
+        try (BufferedReader reader = new BufferedReader(new InputStreamReader(stream, StandardCharsets.UTF_8))) {
+            for (String line = reader.readLine(); line != null; line = reader.readLine()) {
+                consumer.accept(line);
+            }
+        } catch (IOException ignored) {
+            // The stream was closed with the process.
+            return;
+        }
+    }
+
+    private static void daemon(String name, Runnable body) {
+        Thread thread = new Thread(body, name);
+        thread.setDaemon(true);
+        thread.start();
+    }
+}

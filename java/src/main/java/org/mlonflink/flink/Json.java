@@ -1,0 +1,35 @@
+package org.mlonflink.flink;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.core.JsonProcessingException;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.JsonNode;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.ObjectMapper;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.ObjectNode;
+
+/** JSON lines, as spoken with the Python processes. */
+final class Json {
+    private static final ObjectMapper MAPPER = new ObjectMapper();
+
+    private Json() {}
+
+    static ObjectNode object(String text) {
+        try {
+            return (ObjectNode) MAPPER.readTree(text);
+        } catch (IOException error) {
+            throw new UncheckedIOException("not a JSON object: " + text, error);
+        }
+    }
+
+    static ObjectNode object() {
+        return MAPPER.createObjectNode();
+    }
+
+    static String line(JsonNode node) {
+        try {
+            return MAPPER.writeValueAsString(node);
+        } catch (JsonProcessingException error) {
+            throw new UncheckedIOException(error);
+        }
+    }
+}

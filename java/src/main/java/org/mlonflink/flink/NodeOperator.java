@@ -1,0 +1,281 @@
+package org.mlonflink.flink;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.apache.flink.api.common.JobInfo;
+import org.apache.flink.api.common.TaskInfo;
+import org.apache.flink.api.common.operators.MailboxExecutor;
+import org.apache.flink.runtime.taskmanager.TaskManagerRuntimeInfo;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.ObjectNode;
+import org.apache.flink.streaming.api.operators.AbstractStreamOperatorV2;
+import org.apache.flink.streaming.api.operators.BoundedMultiInput;
+import org.apache.flink.streaming.api.operators.Input;
+import org.apache.flink.streaming.api.operators.MultipleInputStreamOperator;
+import org.apache.flink.streaming.api.operators.StreamOperatorParameters;
+import org.apache.flink.streaming.api.watermark.Watermark;
+import org.apache.flink.streaming.runtime.streamrecord.LatencyMarker;
+import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
+import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
+import org.apache.flink.table.data.RowData;
+import org.apache.flink.util.IOUtils;
+import org.mlonflink.columns.FrameDecoder;
+import org.mlonflink.columns.FrameEncoder;
+import org.mlonflink.queue.Consumer;
+import org.mlonflink.queue.FrameKind;
+import org.mlonflink.queue.Producer;
+import org.mlonflink.queue.QueueFile;
+
+/**
+ * One node of the ML cluster as a Flink operator: rows from Flink go into one byte queue, rows come back out of
+ * another, and the node's process lives as long as the task.
+ *
+ * <p>Inputs: data (absent in a source role), then control, which carries nothing and ends when the AM says that the
+ * job is done.
+ *
+ * <p>Threads: everything here runs on the task thread. Other threads only post mails: a ring of the doorbell posts
+ * {@link #drain} (one mail however many rings), the end of the node posts a mail that notes it or throws. The task
+ * thread waits by {@link #awaitMail} alone, which runs mails meanwhile: output flows while the in-queue is
+ * full, and a failure or a cancellation ends every wait.
+ */
+final class NodeOperator extends AbstractStreamOperatorV2<RowData>
+        implements MultipleInputStreamOperator<RowData>, BoundedMultiInput, NodeProcess.Ends {
+    private static final long serialVersionUID = 1L;
+    private static final int DATA_INPUT = 1;
+
+    private final transient NodeSettings settings;
+    private final transient MailboxExecutor mailbox;
+    private final transient StreamOperatorParameters<RowData> parameters;
+    private final transient AtomicBoolean drainPosted = new AtomicBoolean();
+
+    private transient PythonEnvironment python;
+    private transient NodeDirectory directory;
+    private transient Bell bell;
+    private transient QueueFile inputFile;
+    private transient QueueFile outputFile;
+    private transient RowsIn in;
+    private transient RowsOut out;
+    private transient NodeProcess process;
+    private transient boolean nodeEnded;
+
+    NodeOperator(StreamOperatorParameters<RowData> parameters, NodeSettings settings) {
+        super(parameters, settings.inputLayout() == null ? 1 : 2);
+        this.parameters = parameters;
+        this.settings = settings;
+        this.mailbox = parameters.getMailboxExecutor();
+    }
+
+    private boolean hasData() {
+        return settings.inputLayout() != null;
+    }
+
+    // ---------------------------------------------------------------------------------------------- life
+
+    @Override
+    public void open() throws Exception {
+        super.open();
+        TaskInfo task = getRuntimeContext().getTaskInfo();
+        checkParallelism(task.getNumberOfParallelSubtasks());
+        String name = settings.role() + "[" + task.getIndexOfThisSubtask() + "]";
+        python = PythonEnvironment.open(
+                settings.pythonOptions(), settings.python(), settings.pythonPath(), getRuntimeContext());
+        openQueues(name, task);
+        Duration grace = Duration.ofMillis(settings.graceMillis());
+        process = new NodeProcess(name, python, assignment(task), directory.path, grace, this);
+        process.findMaster(
+                parameters.getContainingTask().getEnvironment().getOperatorCoordinatorEventGateway(),
+                getOperatorID(),
+                task.getAttemptNumber());
+    }
+
+    private void checkParallelism(int actual) throws NodeFailure {
+        if (actual != settings.parallelism()) {
+            throw new NodeFailure("role " + settings.role() + " was planned with parallelism " + settings.parallelism()
+                    + " and runs with " + actual + ": an ML cluster needs all its nodes. Give the cluster more slots, "
+                    + "or plan fewer nodes.");
+        }
+    }
+
+    private void openQueues(String name, TaskInfo task) throws Exception {
+        TaskManagerRuntimeInfo manager = getRuntimeContext().getTaskManagerRuntimeInfo();
+        JobInfo job = getRuntimeContext().getJobInfo();
+        directory = new NodeDirectory(
+                "mlflink-" + job.getJobId() + "-" + settings.role() + "-" + task.getIndexOfThisSubtask() + "-"
+                        + task.getAttemptNumber(),
+                (long) settings.inputQueueBytes() + settings.outputQueueBytes(),
+                manager.getTmpDirectories()[0]);
+        inputFile = QueueFile.create(directory.path.resolve("in"), settings.inputQueueBytes());
+        outputFile = QueueFile.create(directory.path.resolve("out"), settings.outputQueueBytes());
+        bell = new Bell(directory.path.resolve("bell"), name, this::postDrain);
+        in = new RowsIn(
+                new Producer(inputFile, bell),
+                hasData() ? new FrameEncoder(settings.inputLayout()) : null,
+                this::awaitMail,
+                getProcessingTimeService(),
+                settings.maxDelayMillis());
+        FrameDecoder decoder = settings.outputLayout() == null ? null : new FrameDecoder(settings.outputLayout());
+        out = new RowsOut(new Consumer(outputFile, bell), decoder, output, settings);
+        postDrain(); // arms the out-queue
+    }
+
+    /** Runs mails until one has run; false when the node has ended and nobody will read any more. */
+    private boolean awaitMail() throws InterruptedException {
+        if (!nodeEnded) {
+            mailbox.yield();
+        }
+        return !nodeEnded;
+    }
+
+    private ObjectNode assignment(TaskInfo task) {
+        Path path = directory.path;
+        return Json.object(settings.assignment())
+                .put("job_id", getRuntimeContext().getJobInfo().getJobId().toString())
+                .put("index", task.getIndexOfThisSubtask())
+                .put("execution_attempt", task.getAttemptNumber())
+                .put("host", getRuntimeContext().getTaskManagerRuntimeInfo().getTaskManagerExternalAddress())
+                .put("input_queue", path.resolve("in").toString())
+                .put("output_queue", path.resolve("out").toString())
+                .put("bell", path.resolve("bell").toString());
+    }
+
+    @Override
+    public void finish() throws Exception {
+        while (awaitMail()) {
+            continue;
+        }
+        drainAll();
+        super.finish();
+    }
+
+    @Override
+    public void close() throws Exception {
+        IOUtils.closeAll(process, bell, inputFile, outputFile, directory, python);
+        super.close();
+    }
+
+    // ---------------------------------------------------------------------------------------------- input
+
+    @Override
+    @SuppressWarnings("rawtypes")
+    public List<Input> getInputs() {
+        return hasData() ? List.of(new DataInput(), new ControlInput()) : List.of(new ControlInput());
+    }
+
+    @Override
+    public void endInput(int input) throws Exception {
+        if (hasData() && input == DATA_INPUT) {
+            in.sendEnd();
+        }
+    }
+
+    /** Rows, and the event time that stays behind them on their way through the process. */
+    private final class DataInput implements Input<RowData> {
+        @Override
+        public void processElement(StreamRecord<RowData> element) throws Exception {
+            in.add(element.getValue(), element.hasTimestamp() ? element.getTimestamp() : Long.MIN_VALUE);
+        }
+
+        @Override
+        public void processWatermark(Watermark mark) throws Exception {
+            in.send(FrameKind.WATERMARK, mark.getTimestamp());
+        }
+
+        @Override
+        public void processWatermarkStatus(WatermarkStatus status) throws Exception {
+            in.send(FrameKind.STATUS, status.isIdle() ? 1 : 0);
+        }
+
+        @Override
+        public void processLatencyMarker(LatencyMarker marker) {
+            output.emitLatencyMarker(marker);
+        }
+
+        @Override
+        public void setKeyContextElement(StreamRecord<RowData> element) {}
+    }
+
+    /** Its end is all that the control input says. */
+    private static final class ControlInput implements Input<Byte> {
+        @Override
+        public void processElement(StreamRecord<Byte> element) {
+            throw new IllegalStateException("the control input carries no rows");
+        }
+
+        @Override
+        public void processWatermark(Watermark mark) {}
+
+        @Override
+        public void processWatermarkStatus(WatermarkStatus status) {}
+
+        @Override
+        public void processLatencyMarker(LatencyMarker marker) {}
+
+        @Override
+        public void setKeyContextElement(StreamRecord<Byte> element) {}
+    }
+
+    // ---------------------------------------------------------------------------------------------- output
+
+    private void postDrain() {
+        if (drainPosted.compareAndSet(false, true)) {
+            try {
+                mailbox.execute(this::drain, "drain the node's output");
+            } catch (java.util.concurrent.RejectedExecutionException over) {
+                LOG.debug("the task is over");
+            }
+        }
+    }
+
+    private void drain() {
+        drainPosted.set(false);
+        if (!out.drain()) {
+            postDrain();
+        }
+    }
+
+    private void drainAll() {
+        boolean empty = false;
+        while (!empty) {
+            empty = out.drain();
+        }
+    }
+
+    // ---------------------------------------------------------------------------------------------- checkpoints
+
+    /** Lets the barrier pass only when everything that came before it has been through the process and back. */
+    @Override
+    public void prepareSnapshotPreBarrier(long checkpoint) throws Exception {
+        if (!hasData() || nodeEnded || out.ended()) {
+            drainAll();
+            return;
+        }
+        in.send(FrameKind.CHECKPOINT, checkpoint);
+        while (out.lastCut() < checkpoint && !out.ended() && awaitMail()) {
+            continue;
+        }
+        drainAll();
+    }
+
+    // ---------------------------------------------------------------------------------------------- the node's end
+
+    @Override
+    public void ended() {
+        post(() -> nodeEnded = true);
+    }
+
+    @Override
+    public void failed(NodeFailure failure) {
+        post(() -> {
+            throw failure;
+        });
+    }
+
+    private void post(org.apache.flink.util.function.ThrowingRunnable<Exception> mail) {
+        try {
+            mailbox.execute(mail, "end of the node");
+        } catch (java.util.concurrent.RejectedExecutionException over) {
+            LOG.debug("the task is over");
+        }
+    }
+}

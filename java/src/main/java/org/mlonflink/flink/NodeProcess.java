@@ -1,0 +1,119 @@
+package org.mlonflink.flink;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import org.apache.flink.runtime.jobgraph.OperatorID;
+import org.apache.flink.runtime.jobgraph.tasks.TaskOperatorEventGateway;
+import org.apache.flink.runtime.operators.coordination.CoordinationResponse;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.JsonNode;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.ObjectNode;
+import org.apache.flink.util.SerializedValue;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * A node's agent, seen from Flink: starts it, tells it where the AM is as soon as the AM is known, and turns its
+ * events into the one end that matters.
+ *
+ * <p>Threads: the look-up of the AM completes on Flink's RPC threads, the agent's events come on its reader thread;
+ * both only call {@link Ends}, which posts to the task's mailbox.
+ */
+final class NodeProcess implements GuardedProcess.Listener, AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger("mlonflink.node");
+
+    /** How a node ends. One of the two is called, once, from any thread. */
+    interface Ends {
+        void ended();
+
+        void failed(NodeFailure failure);
+    }
+
+    private final String name;
+    private final Ends ends;
+    private final GuardedProcess agent;
+    private volatile boolean over;
+
+    NodeProcess(
+            String name, PythonEnvironment python, ObjectNode assignment, Path directory, Duration grace, Ends ends)
+            throws IOException {
+        this.name = name;
+        this.ends = ends;
+        List<String> command = List.of(python.python, "-m", "ml_framework.node");
+        this.agent = new GuardedProcess("agent of " + name, command, python.variables, grace, LOG, this);
+        agent.send(assignment.put("directory", directory.toString()));
+    }
+
+    /** Asks the JobManager for the AM, again and again while it answers "not yet", and tells the agent. */
+    void findMaster(TaskOperatorEventGateway gateway, OperatorID operator, int attempt) throws IOException {
+        ask(gateway, operator, new SerializedValue<>(new MasterAddress.Request(attempt)));
+    }
+
+    private void ask(
+            TaskOperatorEventGateway gateway,
+            OperatorID operator,
+            SerializedValue<org.apache.flink.runtime.operators.coordination.CoordinationRequest> request) {
+        if (over) {
+            return;
+        }
+        CompletableFuture<CoordinationResponse> reply = gateway.sendRequestToCoordinator(operator, request);
+        reply.whenComplete((response, error) -> {
+            if (error != null) {
+                LOG.info("{} asks again where the application master is: {}", name, error.toString());
+                CompletableFuture.delayedExecutor(500, TimeUnit.MILLISECONDS)
+                        .execute(() -> ask(gateway, operator, request));
+                return;
+            }
+            MasterAddress master = ((MasterAddress.Response) response).master;
+            if (master == null) {
+                ask(gateway, operator, request);
+            } else {
+                agent.send(Json.object().put("master", master.address).put("token", master.token));
+            }
+        });
+    }
+
+    @Override
+    public void event(JsonNode event) {
+        switch (event.path("event").asText()) {
+            case "started" -> LOG.info(
+                    "{} attempt {} runs as process {}",
+                    name,
+                    event.path("attempt").asInt(),
+                    event.path("pid").asInt());
+            case "succeeded", "stopped" -> end();
+            case "failed" -> fail(event.path("cause").asText());
+            default -> LOG.warn("unknown event of {}'s agent: {}", name, event);
+        }
+    }
+
+    @Override
+    public void exited(int code) {
+        fail(name + ": its agent died (" + Exit.describe(code) + ")");
+    }
+
+    private synchronized void end() {
+        if (!over) {
+            over = true;
+            ends.ended();
+        }
+    }
+
+    private synchronized void fail(String cause) {
+        if (!over) {
+            over = true;
+            ends.failed(new NodeFailure(cause));
+        }
+    }
+
+    @Override
+    public void close() {
+        synchronized (this) {
+            over = true;
+        }
+        agent.close();
+    }
+}

@@ -1,0 +1,76 @@
+package org.mlonflink.flink;
+
+import java.io.IOException;
+import java.util.HashMap;
+import java.util.Map;
+import org.apache.flink.configuration.Configuration;
+import org.apache.flink.python.PythonOptions;
+import org.apache.flink.python.env.PythonDependencyInfo;
+import org.apache.flink.python.env.process.ProcessPythonEnvironmentManager;
+import org.apache.flink.streaming.api.operators.StreamingRuntimeContext;
+
+/**
+ * The interpreter and the environment variables of an agent.
+ *
+ * <p>Where the job sets PyFlink's Python dependencies (-pyfs, -pyarch, -pyreq, python.executable), PyFlink's own code
+ * lays them out; else the agent runs on the interpreter that planned the job.
+ */
+final class PythonEnvironment implements AutoCloseable {
+    final String python;
+    final Map<String, String> variables;
+    private final ProcessPythonEnvironmentManager manager;
+
+    private PythonEnvironment(String python, Map<String, String> variables, ProcessPythonEnvironmentManager manager) {
+        this.python = python;
+        this.variables = variables;
+        this.manager = manager;
+    }
+
+    /** Lays out the job's Python dependencies, if it has any. May install requirements, which takes its time. */
+    static PythonEnvironment open(
+            Map<String, String> pythonOptions, String planned, String pythonPath, StreamingRuntimeContext context)
+            throws Exception {
+        Configuration configuration = Configuration.fromMap(pythonOptions);
+        PythonDependencyInfo dependencies =
+                PythonDependencyInfo.create(configuration, context.getDistributedCache());
+        boolean none = dependencies.getPythonFiles().isEmpty()
+                && dependencies.getArchives().isEmpty()
+                && dependencies.getRequirementsFilePath().isEmpty()
+                && dependencies.getPythonPath().isEmpty();
+        String python = configuration.getOptional(PythonOptions.PYTHON_EXECUTABLE).orElse(planned);
+        if (none) {
+            return new PythonEnvironment(python, withPath(pythonPath), null);
+        }
+        ProcessPythonEnvironmentManager manager = new ProcessPythonEnvironmentManager(
+                dependencies,
+                context.getTaskManagerRuntimeInfo().getTmpDirectories(),
+                System.getenv(),
+                context.getJobInfo().getJobId());
+        manager.open();
+        Map<String, String> variables = new HashMap<>(manager.getPythonEnv());
+        variables.merge("PYTHONPATH", pythonPath, (files, ours) -> files + ":" + ours);
+        String resolved = variables.remove("python"); // PyFlink's name for the interpreter, archives resolved
+        boolean chosen = configuration.getOptional(PythonOptions.PYTHON_EXECUTABLE).isPresent();
+        return new PythonEnvironment(chosen ? resolved : python, variables, manager);
+    }
+
+    /** PYTHONPATH with `path` behind what is set already. */
+    static Map<String, String> withPath(String path) {
+        String inherited = System.getenv("PYTHONPATH");
+        boolean alone = inherited == null || inherited.isEmpty();
+        return Map.of("PYTHONPATH", alone ? path : inherited + ":" + path);
+    }
+
+    /** Removes what was laid out; another node of the same job on this host may still keep it. */
+    @Override
+    public void close() throws IOException {
+        if (manager == null) {
+            return;
+        }
+        try {
+            manager.close();
+        } catch (Exception error) {
+            throw new IOException("the job's Python files could not be removed", error);
+        }
+    }
+}

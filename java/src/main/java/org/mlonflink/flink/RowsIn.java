@@ -1,0 +1,119 @@
+package org.mlonflink.flink;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import org.apache.flink.streaming.runtime.tasks.ProcessingTimeService;
+import org.apache.flink.table.data.RowData;
+import org.mlonflink.columns.FrameEncoder;
+import org.mlonflink.queue.FrameKind;
+import org.mlonflink.queue.Producer;
+
+/**
+ * The way into the user's process: gathers rows into frames and puts frames and control numbers into the in-queue.
+ *
+ * <p>A frame goes when it is full, when its first row has waited {@code maxDelayMillis}, and before anything that must
+ * stay behind its rows. Used on the task thread only; a wait for room runs mails, among them this class's own timer,
+ * which is why {@link #flush} says when it is under way.
+ */
+final class RowsIn {
+    /** Runs mails until something may have changed; false when nobody will ever read. */
+    interface Waiting {
+        boolean await() throws Exception;
+    }
+
+    private final Producer queue;
+    private final FrameEncoder encoder;
+    private final Waiting waiting;
+    private final ProcessingTimeService clock;
+    private final long maxDelayMillis;
+
+    private boolean flushing;
+    private boolean timerSet;
+
+    RowsIn(Producer queue, FrameEncoder encoder, Waiting waiting, ProcessingTimeService clock, long maxDelayMillis) {
+        this.queue = queue;
+        this.encoder = encoder;
+        this.waiting = waiting;
+        this.clock = clock;
+        this.maxDelayMillis = maxDelayMillis;
+    }
+
+    void add(RowData row, long timestamp) throws Exception {
+        encoder.append(row, timestamp);
+        if (encoder.isFull() || maxDelayMillis == 0) {
+            flush();
+        } else if (!timerSet) {
+            timerSet = true;
+            clock.registerTimer(clock.getCurrentProcessingTime() + maxDelayMillis, time -> onTimer());
+        }
+    }
+
+    private void onTimer() throws Exception {
+        timerSet = false;
+        if (!flushing) {
+            flush();
+        }
+    }
+
+    /** Sends the rows gathered so far; waits for room. */
+    void flush() throws Exception {
+        if (encoder.rows() == 0) {
+            return;
+        }
+        flushing = true;
+        try {
+            int size = encoder.size();
+            if (size <= queue.maxRecord()) {
+                ByteBuffer target = queue.claim(FrameKind.BATCH, size);
+                while (target == null) {
+                    if (!awaitRoom(size)) {
+                        encoder.clear();
+                        return;
+                    }
+                    target = queue.claim(FrameKind.BATCH, size);
+                }
+                encoder.writeTo(target);
+                queue.commit();
+            } else {
+                ByteBuffer whole = ByteBuffer.allocateDirect(size).order(ByteOrder.LITTLE_ENDIAN);
+                encoder.writeTo(whole);
+                offer(FrameKind.BATCH, whole.flip());
+            }
+            encoder.clear();
+        } finally {
+            flushing = false;
+        }
+    }
+
+    /** Sends a control frame behind all rows. */
+    void send(int kind, long number) throws Exception {
+        flush();
+        while (!queue.offerNumber(kind, number)) {
+            if (!awaitRoom(Long.BYTES)) {
+                return;
+            }
+        }
+    }
+
+    /** Says that no more rows come. */
+    void sendEnd() throws Exception {
+        flush();
+        offer(FrameKind.END, ByteBuffer.allocate(0));
+    }
+
+    private void offer(int kind, ByteBuffer payload) throws Exception {
+        while (!queue.offer(kind, payload)) {
+            if (!awaitRoom(payload.remaining())) {
+                return;
+            }
+        }
+    }
+
+    /** False when nobody will ever read: the user's function returned early, or the node has ended. */
+    private boolean awaitRoom(int size) throws Exception {
+        if (queue.armForRoom(size)) {
+            return true;
+        }
+        return !queue.isConsumerClosed() && waiting.await();
+    }
+}

@@ -1,0 +1,95 @@
+package org.mlonflink.flink;
+
+import org.apache.flink.streaming.api.operators.Output;
+import org.apache.flink.streaming.api.watermark.Watermark;
+import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
+import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
+import org.apache.flink.table.data.RowData;
+import org.mlonflink.columns.FrameDecoder;
+import org.mlonflink.queue.Consumer;
+import org.mlonflink.queue.FrameKind;
+
+/**
+ * The way back from the user's process: emits what the out-queue holds, in order. Used on the task thread only.
+ *
+ * <p>The emitted row is one view that moves over the frame; Flink copies it where it must be kept.
+ */
+final class RowsOut {
+    /** Frames emitted in one go, so that input, timers and barriers get their turn under a flood of output. */
+    private static final int FRAMES_AT_ONCE = 16;
+
+    private final Consumer queue;
+    private final FrameDecoder decoder;
+    private final Output<StreamRecord<RowData>> output;
+    private final int rowtimeColumn;
+    private final int rowtimePrecision;
+
+    private final StreamRecord<RowData> record = new StreamRecord<>(null);
+    private long lastCut = Long.MIN_VALUE;
+    private boolean ended;
+
+    /** Without a decoder the role has no output, and a frame of rows is a mistake of the protocol. */
+    RowsOut(Consumer queue, FrameDecoder decoder, Output<StreamRecord<RowData>> output, NodeSettings settings) {
+        this.queue = queue;
+        this.decoder = decoder;
+        this.output = output;
+        this.rowtimeColumn = settings.rowtimeColumn();
+        this.rowtimePrecision = settings.rowtimePrecision();
+    }
+
+    /** The greatest checkpoint id that the process has answered. */
+    long lastCut() {
+        return lastCut;
+    }
+
+    /** Whether the process has said that nothing more comes. */
+    boolean ended() {
+        return ended;
+    }
+
+    /** Emits some frames; false when more are waiting, true when the queue is empty and the doorbell will ring. */
+    boolean drain() {
+        for (int frame = 0; frame < FRAMES_AT_ONCE; frame++) {
+            if (!queue.poll() && !(queue.arm() && queue.poll())) {
+                return true;
+            }
+            emit();
+            queue.release();
+        }
+        return false;
+    }
+
+    private void emit() {
+        switch (queue.kind()) {
+            case FrameKind.BATCH -> emitRows();
+            case FrameKind.WATERMARK -> output.emitWatermark(new Watermark(number()));
+            case FrameKind.STATUS -> output.emitWatermarkStatus(
+                    number() == 1 ? WatermarkStatus.IDLE : WatermarkStatus.ACTIVE);
+            case FrameKind.CUT -> lastCut = Math.max(lastCut, number());
+            case FrameKind.END -> ended = true;
+            default -> throw new IllegalStateException("frame of kind " + queue.kind() + " in the out-queue");
+        }
+    }
+
+    private void emitRows() {
+        decoder.wrap(queue.payload());
+        int rows = decoder.rows();
+        for (int i = 0; i < rows; i++) {
+            RowData row = decoder.row(i);
+            long timestamp = rowtimeColumn < 0
+                    ? decoder.timestamp(i)
+                    : row.getTimestamp(rowtimeColumn, rowtimePrecision).getMillisecond();
+            if (timestamp == Long.MIN_VALUE) {
+                record.replace(row);
+                record.eraseTimestamp();
+            } else {
+                record.replace(row, timestamp);
+            }
+            output.collect(record);
+        }
+    }
+
+    private long number() {
+        return queue.payload().getLong(0);
+    }
+}

@@ -1,0 +1,133 @@
+package org.mlonflink.flink;
+
+import org.apache.flink.api.common.functions.OpenContext;
+import org.apache.flink.api.common.functions.RichMapFunction;
+import org.apache.flink.api.common.typeinfo.TypeInformation;
+import org.apache.flink.api.java.typeutils.RowTypeInfo;
+import org.apache.flink.streaming.api.datastream.DataStream;
+import org.apache.flink.table.api.DataTypes;
+import org.apache.flink.table.api.Schema;
+import org.apache.flink.table.api.Table;
+import org.apache.flink.table.api.bridge.java.StreamTableEnvironment;
+import org.apache.flink.table.api.internal.TableEnvironmentInternal;
+import org.apache.flink.table.data.GenericRowData;
+import org.apache.flink.table.data.RowData;
+import org.apache.flink.table.data.conversion.DataStructureConverter;
+import org.apache.flink.table.data.conversion.DataStructureConverters;
+import org.apache.flink.table.runtime.typeutils.InternalTypeInfo;
+import org.apache.flink.table.types.DataType;
+import org.apache.flink.table.types.logical.LogicalTypeRoot;
+import org.apache.flink.table.types.logical.RowType;
+import org.apache.flink.table.types.utils.DataTypeUtils;
+import org.apache.flink.table.types.utils.TypeInfoDataTypeConverter;
+import org.apache.flink.types.Row;
+
+/** Tables and DataStreams to streams of internal rows and back, timestamps and watermarks kept. */
+public final class Streams {
+    /** The rows of an insert-only table. Flink refuses an updating one. */
+    public DataStream<RowData> fromTable(StreamTableEnvironment tables, Table table) {
+        DataType type = DataTypeUtils.toInternalDataType(table.getResolvedSchema().toPhysicalRowDataType());
+        return tables.toDataStream(table, type);
+    }
+
+    /** A table over rows; `rowtime` names the column that is its time attribute, or is null. */
+    public Table toTable(StreamTableEnvironment tables, DataStream<RowData> rows, DataType type, String rowtime) {
+        Schema.Builder schema = Schema.newBuilder().fromRowDataType(type);
+        if (rowtime != null) {
+            schema.watermark(rowtime, "SOURCE_WATERMARK()");
+        }
+        return tables.fromDataStream(rows, schema.build());
+    }
+
+    /** The table type of a DataStream's elements; an element that is no row is the one column "f0". */
+    public DataType rowType(StreamTableEnvironment tables, TypeInformation<?> information) {
+        DataType type = TypeInfoDataTypeConverter.toDataType(
+                ((TableEnvironmentInternal) tables).getCatalogManager().getDataTypeFactory(), information);
+        return isRow(type) ? type : DataTypes.ROW(DataTypes.FIELD("f0", type));
+    }
+
+    /** The values of PyFlink's (key, value) rows, on the subtasks that their keys were sent to. */
+    public DataStream<Object> values(DataStream<Row> keyed, int parallelism, String uid) {
+        TypeInformation<Object> type = ((RowTypeInfo) keyed.getType()).getTypeAt(1);
+        return keyed.map(pair -> pair.getField(1))
+                .returns(type)
+                .name("values")
+                .uid(uid)
+                .setParallelism(parallelism);
+    }
+
+    /** The elements of a DataStream as internal rows, on the subtasks that they are on. */
+    public DataStream<RowData> fromStream(StreamTableEnvironment tables, DataStream<Object> stream, String uid) {
+        DataType row = rowType(tables, stream.getType());
+        boolean wrapped = !isRow(TypeInfoDataTypeConverter.toDataType(
+                ((TableEnvironmentInternal) tables).getCatalogManager().getDataTypeFactory(), stream.getType()));
+        return stream.map(new ToRow(row, wrapped))
+                .returns(InternalTypeInfo.of((RowType) row.getLogicalType()))
+                .name("to rows")
+                .uid(uid)
+                .setParallelism(stream.getParallelism());
+    }
+
+    /** Internal rows as elements of `information`. */
+    public <T> DataStream<T> toStream(
+            StreamTableEnvironment tables, DataStream<RowData> rows, TypeInformation<T> information, String uid) {
+        DataType type = TypeInfoDataTypeConverter.toDataType(
+                ((TableEnvironmentInternal) tables).getCatalogManager().getDataTypeFactory(), information);
+        return rows.map(new FromRow<T>(rowType(tables, information), !isRow(type)))
+                .returns(information)
+                .name("from rows")
+                .uid(uid)
+                .setParallelism(rows.getParallelism());
+    }
+
+    private static boolean isRow(DataType type) {
+        return type.getLogicalType().is(LogicalTypeRoot.ROW)
+                || type.getLogicalType().is(LogicalTypeRoot.STRUCTURED_TYPE);
+    }
+
+    private static final class ToRow extends RichMapFunction<Object, RowData> {
+        private static final long serialVersionUID = 1L;
+        private final DataStructureConverter<Object, Object> converter;
+        private final boolean wrapped;
+
+        ToRow(DataType row, boolean wrapped) {
+            this.converter = DataStructureConverters.getConverter(wrapped ? row.getChildren().get(0) : row);
+            this.wrapped = wrapped;
+        }
+
+        @Override
+        public void open(OpenContext context) {
+            converter.open(getRuntimeContext().getUserCodeClassLoader());
+        }
+
+        @Override
+        public RowData map(Object element) {
+            Object internal = converter.toInternalOrNull(element);
+            return wrapped ? GenericRowData.of(internal) : (RowData) internal;
+        }
+    }
+
+    private static final class FromRow<T> extends RichMapFunction<RowData, T> {
+        private static final long serialVersionUID = 1L;
+        private final DataStructureConverter<Object, Object> converter;
+        private final RowData.FieldGetter getter;
+
+        FromRow(DataType row, boolean wrapped) {
+            DataType element = wrapped ? row.getChildren().get(0) : row;
+            this.converter = DataStructureConverters.getConverter(element);
+            this.getter = wrapped ? RowData.createFieldGetter(element.getLogicalType(), 0) : null;
+        }
+
+        @Override
+        public void open(OpenContext context) {
+            converter.open(getRuntimeContext().getUserCodeClassLoader());
+        }
+
+        @Override
+        @SuppressWarnings("unchecked")
+        public T map(RowData row) {
+            Object internal = getter == null ? row : getter.getFieldOrNull(row);
+            return (T) converter.toExternalOrNull(internal);
+        }
+    }
+}

@@ -1,0 +1,60 @@
+"""The one place that reaches into the JVM: loads the bridge jar into a job and calls its planner classes."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from importlib import resources
+from typing import Any
+
+from pyflink.common import Configuration
+from pyflink.datastream import StreamExecutionEnvironment
+from pyflink.java_gateway import get_gateway
+
+from ml_framework.errors import PlanError
+
+JAR_NAME = "ml-on-flink.jar"
+
+
+def jar_path() -> str:
+    """Path of the bridge jar that ships with this package; `PlanError` where it was not built."""
+    jar = resources.files("ml_operator") / "jars" / JAR_NAME
+    if not jar.is_file():
+        raise PlanError(f"the bridge {JAR_NAME} is not built: install the package with a JDK 17, or run `make`")
+    return str(jar)
+
+
+class Bridge:
+    """The bridge jar, added to one environment.
+
+    The jar's classes live in the gateway's context class loader, which the gateway's `jvm` view does not see;
+    instances are made by reflection and then behave like any other Java object.
+    """
+
+    def __init__(self, env: StreamExecutionEnvironment) -> None:
+        env.add_jars(f"file://{jar_path()}")
+        self._loader = get_gateway().jvm.Thread.currentThread().getContextClassLoader()
+
+    @cached_property
+    def graph(self) -> Any:
+        """`org.mlonflink.flink.Graph`."""
+        return self._instance("org.mlonflink.flink.Graph")
+
+    @cached_property
+    def streams(self) -> Any:
+        """`org.mlonflink.flink.Streams`."""
+        return self._instance("org.mlonflink.flink.Streams")
+
+    def _instance(self, name: str) -> Any:
+        return self._loader.loadClass(name).newInstance()
+
+
+def environment_options(env: StreamExecutionEnvironment) -> Configuration:
+    """The configuration of `env` itself, readable and writable."""
+    utils = get_gateway().jvm.org.apache.flink.python.util.PythonConfigUtil
+    return Configuration(j_configuration=utils.getEnvironmentConfig(env._j_stream_execution_environment))
+
+
+def python_options(env: StreamExecutionEnvironment) -> dict[str, str]:
+    """What the job says of Python: interpreter, files, archives, requirements."""
+    utils = get_gateway().jvm.org.apache.flink.python.util.PythonConfigUtil
+    return dict(utils.extractPythonConfiguration(environment_options(env)._j_configuration).toMap())

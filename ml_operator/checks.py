@@ -1,0 +1,123 @@
+"""What is checked at planning, each with a sentence that names the role and the remedy."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from datetime import timedelta
+from pathlib import Path
+
+from pyflink.common import Configuration
+
+from ml_framework.codec import Layout, find
+from ml_framework.codec.schema import Root
+from ml_framework.errors import PlanError
+from ml_framework.spec import RoleKind, RoleSpec
+from ml_operator.plan import JobPlan, RolePlan
+
+_MAX_ROWTIME_PRECISION = 3
+
+
+def check_runtime_mode(options: Configuration) -> None:
+    """Refuse BATCH and AUTOMATIC runtime modes: a blocking control edge would never let the nodes start."""
+    mode = options.get_string("execution.runtime-mode", "STREAMING").upper()
+    if mode != "STREAMING":
+        raise PlanError(
+            f"execution.runtime-mode is {mode}: an ML cluster runs in STREAMING mode only, where bounded input ends "
+            "just the same and checkpoints are taken. Set execution.runtime-mode to STREAMING."
+        )
+
+
+def default_restart_strategy(options: Configuration) -> None:
+    """Without a word from the user, an error ends the job, so that it is seen and not retried for ever."""
+    if options.get_string("restart-strategy.type", "") == "":
+        options.set_string("restart-strategy.type", "none")
+
+
+def check_role(
+    plan: JobPlan,
+    options: Configuration,
+    name: str,
+    parallelism: int,
+    kind: RoleKind | str,
+    source: object,
+    output: object,
+) -> RoleSpec:
+    """What can be said of a role before its input is looked at."""
+    if plan.master is None:
+        raise PlanError(f"role {name!r}: job {plan.name!r} has no application master yet: call add_am_role() first")
+    if name in {role.name for role in plan.roles}:
+        raise PlanError(f"role {name!r} is there already: give each role a name of its own")
+    if kind not in tuple(RoleKind):
+        raise PlanError(f"role {name!r}: kind is {kind!r}, it must be one of {', '.join(RoleKind)}")
+    check_runtime_mode(options)
+    spec = RoleSpec(name, parallelism, RoleKind(kind), restartable=output is None)
+    _check_slots(options, spec)
+    return spec
+
+
+def _check_slots(options: Configuration, role: RoleSpec) -> None:
+    """On an embedded cluster whose slots the user fixed; else Flink makes as many as the job needs."""
+    slots = options.get_integer("taskmanager.numberOfTaskSlots", 0)
+    local = options.get_string("execution.target", "local") == "local"
+    available = slots * options.get_integer("local.number-taskmanager", 1)
+    if local and slots and role.parallelism > available:
+        raise PlanError(
+            f"role {role.name!r} needs {role.parallelism} slots and the cluster has {available}: raise "
+            f"taskmanager.numberOfTaskSlots to at least {role.parallelism}, or plan fewer nodes"
+        )
+
+
+def check_codec(role: str, name: str, *layouts: Layout | None) -> None:
+    """The codec called `name` exists and fits the columns both ways."""
+    try:
+        codec = find(name)
+        for layout in layouts:
+            if layout is not None:
+                codec.validate(layout.schema)
+    except PlanError as error:
+        raise PlanError(f"role {role!r}: {error}") from None
+
+
+def check_max_delay(role: str, delay: timedelta) -> float:
+    """`delay` in seconds; it is no less than zero."""
+    if delay < timedelta():
+        raise PlanError(f"role {role!r}: max_delay is {delay}, it must be zero or more")
+    return delay.total_seconds()
+
+
+def check_python(role: str, python: str | Path | None) -> str | None:
+    """The interpreter as an absolute path, its links kept: a virtual environment is found by them."""
+    if python is None:
+        return None
+    found = shutil.which(os.fspath(python))
+    if found is None:
+        raise PlanError(f"role {role!r}: python={os.fspath(python)!r} is no program that can be run here")
+    return str(Path(found).absolute())
+
+
+def check_columns(role: RolePlan) -> None:
+    """`partition_by` and `rowtime` name columns that can serve."""
+    if role.partition_by is not None:
+        if role.input is None:
+            raise PlanError(f"role {role.name!r}: partition_by={role.partition_by!r} needs an input")
+        _check_named(role.name, "partition_by", role.partition_by, role.input)
+    if role.rowtime is None:
+        return
+    if role.output is None:
+        raise PlanError(f"role {role.name!r}: rowtime={role.rowtime!r} names an output column, declare output= too")
+    _check_named(role.name, "rowtime", role.rowtime, role.output)
+    column = role.output.schema.columns[role.output.schema.names.index(role.rowtime)]
+    is_time = column.type.root in (Root.TIMESTAMP, Root.TIMESTAMP_LTZ)
+    if not is_time or (column.type.precision or 0) > _MAX_ROWTIME_PRECISION:
+        raise PlanError(
+            f"role {role.name!r}: rowtime column {role.rowtime!r} is {column.type}: a time attribute is TIMESTAMP or "
+            "TIMESTAMP_LTZ of precision 0 to 3"
+        )
+
+
+def _check_named(role: str, parameter: str, name: str, layout: Layout) -> None:
+    if name not in layout.schema.names:
+        raise PlanError(
+            f"role {role!r}: {parameter}={name!r} names no column; there are {', '.join(layout.schema.names)}"
+        )

@@ -1,0 +1,83 @@
+"""A submitted job as its client sees it: the cluster's state while it runs, the first cause when it failed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from py4j.protocol import Py4JJavaError
+from pyflink.common import JobClient
+from pyflink.java_gateway import get_gateway
+
+from ml_framework.errors import JobFailed, MasterUnreachable
+from ml_framework.rpc.channel import fetch_status
+from ml_framework.rpc.wire import ClusterStatus
+from ml_operator.bridge import Bridge
+
+_STATUS_TIMEOUT_S = 2.0
+_CANCEL_TIMEOUT_S = 30
+
+
+class JobMonitor:
+    """Watches one submitted job. For one thread."""
+
+    def __init__(self, client: JobClient, bridge: Bridge, node_uid: str | None) -> None:
+        self._j_client = client._j_job_client
+        self._graph = bridge.graph
+        self._node_uid = node_uid
+        self._master: tuple[str, str] | None = None
+
+    def wait(self, on_status: Callable[[ClusterStatus], object] | None, every: timedelta) -> None:
+        """Wait for the end; see `MLJob.wait`."""
+        j_result = self._j_client.getJobExecutionResult()
+        try:
+            while not self._ended_within(j_result, every):
+                if on_status is not None and (status := self.status()) is not None:
+                    on_status(status)
+        except KeyboardInterrupt:
+            self._cancel(j_result)
+            raise
+
+    def status(self) -> ClusterStatus | None:
+        """The cluster's state; None while its AM cannot be reached."""
+        try:
+            self._master = self._master or self._find_master()
+            return None if self._master is None else fetch_status(*self._master, _STATUS_TIMEOUT_S)
+        except (MasterUnreachable, Py4JJavaError):
+            self._master = None  # it ended, or it was started anew elsewhere
+            return None
+
+    def _find_master(self) -> tuple[str, str] | None:
+        found = self._graph.findMaster(self._j_client, self._node_uid)
+        if found is None:
+            return None
+        master = json.loads(found)
+        return master["address"], master["token"]
+
+    def _ended_within(self, j_result: Any, limit: timedelta) -> bool:
+        unit = get_gateway().jvm.java.util.concurrent.TimeUnit.MILLISECONDS
+        try:
+            j_result.get(int(limit.total_seconds() * 1000), unit)
+        except Py4JJavaError as error:
+            name = error.java_exception.getClass().getName()
+            if name == "java.util.concurrent.TimeoutException":
+                return False
+            raise JobFailed(first_cause(error.java_exception)) from None
+        return True
+
+    def _cancel(self, j_result: Any) -> None:
+        unit = get_gateway().jvm.java.util.concurrent.TimeUnit.SECONDS
+        try:
+            self._j_client.cancel().get(_CANCEL_TIMEOUT_S, unit)
+            j_result.get(_CANCEL_TIMEOUT_S, unit)
+        except Py4JJavaError:
+            return  # a cancelled job has no result, which is how its client hears of the end
+
+
+def first_cause(j_error: Any) -> str:
+    """The innermost cause of a Java exception, in its own words."""
+    while (cause := j_error.getCause()) is not None:
+        j_error = cause
+    return str(j_error.toString())

@@ -1,0 +1,211 @@
+"""`MLJob`: plans an ML cluster as part of a PyFlink job."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from pyflink.common import Configuration, JobClient
+from pyflink.datastream import DataStream, StreamExecutionEnvironment
+from pyflink.table import StreamTableEnvironment, Table
+
+from ml_framework.codec import Layout, plan_layout
+from ml_framework.config import JobConfig
+from ml_framework.errors import PlanError
+from ml_framework.rpc.wire import ClusterStatus
+from ml_framework.runner.base import Program, Runner
+from ml_framework.spec import RoleKind, RoleSpec
+from ml_operator import checks
+from ml_operator.bridge import Bridge, environment_options
+from ml_operator.client import JobMonitor
+from ml_operator.plan import AMConfig, JobPlan, RolePlan
+from ml_operator.render import render
+from ml_operator.table import Output, Rows, RowStream, schema_of
+from ml_operator.translate import Translation
+
+_DEFAULT_MAX_DELAY = timedelta(milliseconds=20)
+
+
+class MLJob:
+    """An ML cluster as part of a PyFlink job.
+
+    Every call validates first and then adds its operators to the environment's graph, as PyFlink's own calls do;
+    nothing runs before ``env.execute``, ``StatementSet.execute`` or the like.
+
+    Args:
+        env: the environment of the user's job.
+        name: name of the cluster, unique in the job; the operators' uids begin with it.
+        config: time limits, restarts, queues, logs.
+        table_env: the table environment of the user's job, needed when a role has a Table as output and none as
+            input; made from `env` if left out.
+    """
+
+    def __init__(
+        self,
+        env: StreamExecutionEnvironment,
+        name: str,
+        config: JobConfig | None = None,
+        *,
+        table_env: StreamTableEnvironment | None = None,
+    ) -> None:
+        self._env = env
+        self._config = config or JobConfig()
+        self._plan = JobPlan(name)
+        self._table_env = table_env
+        self._bridge = Bridge(env)
+        self._translation = Translation(env, self._bridge, name, self._config)
+
+    def add_am_role(self, config: AMConfig | None = None) -> None:
+        """Add the application master; the first call on a job. `addAMRole` is an alias.
+
+        Raises:
+            PlanError: the job has an application master already, or its environment cannot carry one.
+        """
+        if self._plan.master is not None:
+            raise PlanError(f"job {self._plan.name!r} has an application master already: call add_am_role once")
+        options = environment_options(self._env)
+        checks.check_runtime_mode(options)
+        checks.default_restart_strategy(options)
+        master = config or AMConfig()
+        self._translation.add_master(master)
+        self._plan = JobPlan(self._plan.name, master)
+
+    def add_role(
+        self,
+        name: str,
+        *,
+        runner: Runner,
+        parallelism: int = 1,
+        input: Table | DataStream | None = None,  # noqa: A002 - the word for it
+        output: Output | None = None,
+        kind: RoleKind | Literal["drives", "serves", "side"] = RoleKind.DRIVES,
+        partition_by: str | None = None,
+        rowtime: str | None = None,
+        groups: Mapping[str, Sequence[str] | int] | None = None,
+        codec: str = "columns",
+        max_delay: timedelta = _DEFAULT_MAX_DELAY,
+        max_rows: int = 1024,
+        python: str | Path | None = None,
+    ) -> Any:
+        """Add a role: `parallelism` nodes that run `runner`. `addRole` is an alias.
+
+        Args:
+            name: lower-case letters, digits, ``-`` and ``_``.
+            runner: what every node runs.
+            parallelism: number of nodes.
+            input: rows for the nodes, insert-only; a role without input is a source.
+            output: columns of the rows that come back as ``(name, DataType)``, which makes a Table, or a
+                `TypeInformation`, which makes a DataStream.
+            kind: what the role means for the end of the job: ``drives`` it, ``serves`` the drivers, or stands
+                at the ``side``.
+            partition_by: input column whose equal values go to one node; else rows are spread round robin, and
+                a keyed stream stays keyed.
+            rowtime: output column, TIMESTAMP or TIMESTAMP_LTZ of precision 0 to 3, that is the time attribute of
+                the output; else an emitted row carries the largest timestamp of the batch last handed out.
+            groups: input columns as tensors: ``{"dense": ["a", "b"]}`` is one matrix ``(rows, 2)``,
+                ``{"embedding": 16}`` an ARRAY column of exactly 16 elements.
+            codec: ``columns``, ``raw``, ``json``, ``pickle``, or ``module:name`` of a `Codec` of your own.
+            max_delay: longest time that a row waits for its frame to fill; zero for the lowest latency.
+            max_rows: rows of a full frame.
+            python: interpreter of the user's process, which then needs numpy and its framework only.
+
+        Returns:
+            The output as Table or DataStream, None where the role has none.
+
+        Raises:
+            PlanError: the role cannot run as described; the message names it and the remedy.
+        """
+        spec = checks.check_role(self._plan, self._options, name, parallelism, kind, input, output)
+        runner.validate(name)
+        rows = None if input is None else self._read(name, input, parallelism)
+        j_output = None if output is None else self._rows.output_type(name, output)
+        layouts = _Layouts(name, rows, j_output, groups, max_rows)
+        checks.check_codec(name, codec, layouts.input, layouts.output)
+        program = Program(
+            runner=runner,
+            input_layout=layouts.input.to_json() if layouts.input else None,
+            output_layout=layouts.output.to_json() if layouts.output else None,
+            codec=codec,
+            max_delay_s=checks.check_max_delay(name, max_delay),
+            max_rows=max_rows,
+            python=checks.check_python(name, python),
+            restartable=spec.restartable,
+        )
+        role = RolePlan(spec, program, layouts.input, layouts.output, partition_by, rowtime)
+        checks.check_columns(role)
+        self._plan = JobPlan(self._plan.name, self._plan.master, (*self._plan.roles, role))
+        j_rows = self._translation.add_role(role, self._plan.spec, rows, j_output)
+        if output is None:
+            return None
+        return self._rows.write(j_rows, output, j_output, rowtime, f"{self._plan.name}/{name}")
+
+    addAMRole = add_am_role  # noqa: N815 - the spelling of the original design
+    addRole = add_role  # noqa: N815
+
+    def plan(self) -> JobPlan:
+        """The cluster as planned so far; changes nothing."""
+        return self._plan
+
+    def render(self, style: Literal["text", "mermaid"] = "text") -> str:
+        """The plan as text, or as a Mermaid flowchart."""
+        return render(self._plan, style)
+
+    def wait(
+        self,
+        client: JobClient,
+        on_status: Callable[[ClusterStatus], object] | None = None,
+        *,
+        every: timedelta = timedelta(milliseconds=500),
+    ) -> None:
+        """Wait for a submitted job to end.
+
+        Args:
+            client: what ``env.execute_async`` or ``StatementSet.execute().get_job_client()`` returned.
+            on_status: called with the state of the cluster, about as often as `every` says.
+            every: time between two looks.
+
+        Raises:
+            JobFailed: the job failed; its message is the first cause, a user's traceback without Java frames.
+            KeyboardInterrupt: Ctrl-C, after the job was cancelled.
+        """
+        JobMonitor(client, self._bridge, self._translation.node_uid).wait(on_status, every)
+
+    @property
+    def _options(self) -> Configuration:
+        return environment_options(self._env)
+
+    @cached_property
+    def _rows(self) -> Rows:
+        return Rows(self._bridge, self._table_env or StreamTableEnvironment.create(self._env))
+
+    def _read(self, name: str, source: Table | DataStream, parallelism: int) -> RowStream:
+        if isinstance(source, Table) and self._table_env is None:
+            self._table_env = source._t_env
+        return self._rows.read(name, source, parallelism, f"{self._plan.name}/{name}")
+
+
+class _Layouts:
+    """The layouts of a role's frames, both ways."""
+
+    def __init__(
+        self,
+        role: str,
+        rows: RowStream | None,
+        j_output: Any,
+        groups: Mapping[str, Sequence[str] | int] | None,
+        max_rows: int,
+    ) -> None:
+        if groups and rows is None:
+            raise PlanError(f"role {role!r}: groups are of input columns, and the role has no input")
+        self.input: Layout | None = None
+        self.output: Layout | None = None
+        try:
+            if rows is not None:
+                self.input = plan_layout(rows.schema, groups, timestamps=j_output is not None, max_rows=max_rows)
+            if j_output is not None:
+                self.output = plan_layout(schema_of(j_output), timestamps=True, max_rows=max_rows)
+        except PlanError as error:
+            raise PlanError(f"role {role!r}: {error}") from None

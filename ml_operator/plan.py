@@ -1,0 +1,77 @@
+"""The plan of a job's ML cluster: frozen, made before anything runs, changed by nobody."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ml_framework.codec import Layout
+from ml_framework.codec.layout import DTYPES, Block
+from ml_framework.runner.base import Program
+from ml_framework.spec import JobSpec, RoleSpec
+
+_SMALLEST_QUEUE_BYTES = 1 << 18
+_LARGEST_QUEUE_BYTES = 1 << 26
+_FRAMES_IN_A_QUEUE = 8
+_BYTES_OF_A_STRING = 32
+
+
+@dataclass(frozen=True)
+class AMConfig:
+    """Configuration of the application master.
+
+    Args:
+        port: TCP port that the AM listens on; 0 lets the system choose.
+        state_machine: an object like `ml_framework.master.DefaultStateMachine`, picklable; None takes that one.
+    """
+
+    port: int = 0
+    state_machine: object | None = None
+
+
+@dataclass(frozen=True)
+class RolePlan:
+    """One role: what the AM knows of it, what it runs, and how it hangs in the job graph."""
+
+    spec: RoleSpec
+    program: Program
+    input: Layout | None = None
+    output: Layout | None = None
+    partition_by: str | None = None
+    rowtime: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The role's name."""
+        return self.spec.name
+
+    @property
+    def operator(self) -> str:
+        """The operator's name in Flink's UI; a role without data input is named as the source that it is."""
+        return self.name if self.input else f"Source: {self.name}"
+
+
+@dataclass(frozen=True)
+class JobPlan:
+    """A job's ML cluster as planned so far."""
+
+    name: str
+    master: AMConfig | None = None
+    roles: tuple[RolePlan, ...] = ()
+
+    @property
+    def spec(self) -> JobSpec:
+        """What the AM gets to know."""
+        return JobSpec(self.name, tuple(role.spec for role in self.roles))
+
+
+def queue_bytes(layout: Layout | None) -> int:
+    """Capacity of a queue for frames of `layout`: eight full frames, rounded up to a power of two."""
+    if layout is None:
+        return _SMALLEST_QUEUE_BYTES
+    row = sum(max(len(block.fields), block.width) * _bytes_of_a_value(block) for block in layout.blocks)
+    wanted = 1 << (row * layout.max_rows * _FRAMES_IN_A_QUEUE).bit_length()
+    return min(max(wanted, _SMALLEST_QUEUE_BYTES), _LARGEST_QUEUE_BYTES)
+
+
+def _bytes_of_a_value(block: Block) -> int:
+    return DTYPES[block.storage].itemsize if block.storage in DTYPES else _BYTES_OF_A_STRING

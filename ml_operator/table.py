@@ -1,0 +1,106 @@
+"""Tables and DataStreams on their way into a role and out of it: internal rows and their schema."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from pyflink.common.typeinfo import TypeInformation
+from pyflink.datastream import DataStream, KeyedStream
+from pyflink.table import DataTypes, StreamTableEnvironment, Table
+from pyflink.table.types import DataType, _to_java_data_type
+from pyflink.util.exceptions import TableException
+
+from ml_framework.codec import Column, ColumnType, Schema
+from ml_framework.errors import PlanError
+from ml_operator.bridge import Bridge
+
+Output: TypeAlias = Sequence[tuple[str, DataType]] | TypeInformation
+
+
+@dataclass(frozen=True)
+class RowStream:
+    """A Java ``DataStream<RowData>`` and what its rows look like."""
+
+    j_stream: Any
+    j_type: Any
+    """The Java `DataType` of a row."""
+    schema: Schema
+    keyed: bool = False
+
+    @property
+    def j_row_type(self) -> Any:
+        """The Java `RowType`."""
+        return self.j_type.getLogicalType()
+
+
+def schema_of(j_type: Any) -> Schema:
+    """The schema of a Java row `DataType`; `PlanError` names a column whose type is not supported."""
+    fields = j_type.getLogicalType().getFields()
+    return Schema.parse([(field.getName(), field.getType().asSerializableString()) for field in fields])
+
+
+class Rows:
+    """Converts between PyFlink's tables and streams and internal rows, for one job."""
+
+    def __init__(self, bridge: Bridge, tables: StreamTableEnvironment) -> None:
+        self._streams = bridge.streams
+        self._tables = tables
+
+    def read(self, role: str, source: Table | DataStream, parallelism: int, uid: str) -> RowStream:
+        """The rows of `source`, the input of `role` with its `parallelism`."""
+        if isinstance(source, Table):
+            return self._read_table(role, source)
+        if isinstance(source, DataStream):
+            return self._read_stream(role, source, parallelism, uid)
+        raise PlanError(f"role {role!r}: input is a {type(source).__name__}, it must be a Table or a DataStream")
+
+    def _read_table(self, role: str, table: Table) -> RowStream:
+        j_type = table._j_table.getResolvedSchema().toPhysicalRowDataType()
+        schema = _named(role, j_type)
+        try:
+            j_stream = self._streams.fromTable(self._tables._j_tenv, table._j_table)
+        except TableException as error:
+            if "doesn't support consuming" in str(error):
+                raise PlanError(
+                    f"role {role!r}: its input is an updating table, and a node cannot take a row back. "
+                    "Make it insert-only: an interval join or a temporal join in place of a regular one, "
+                    "a window aggregation in place of a plain GROUP BY."
+                ) from error
+            raise
+        return RowStream(j_stream, j_type, schema)
+
+    def _read_stream(self, role: str, stream: DataStream, parallelism: int, uid: str) -> RowStream:
+        j_stream = stream._j_data_stream
+        if keyed := isinstance(stream, KeyedStream):
+            # PyFlink keeps a keyed stream as (key, value) rows: the values are taken behind the exchange.
+            j_stream = self._streams.values(j_stream, parallelism, f"{uid}/values")
+        j_type = self._streams.rowType(self._tables._j_tenv, j_stream.getType())
+        j_rows = self._streams.fromStream(self._tables._j_tenv, j_stream, f"{uid}/rows")
+        return RowStream(j_rows, j_type, _named(role, j_type), keyed=keyed)
+
+    def output_type(self, role: str, output: Output) -> Any:
+        """The Java row `DataType` of a declared output."""
+        if isinstance(output, TypeInformation):
+            return self._streams.rowType(self._tables._j_tenv, output.get_java_type_info())
+        if not output:
+            raise PlanError(f"role {role!r}: output has no columns: name at least one, or leave output out")
+        fields = [DataTypes.FIELD(name, data_type) for name, data_type in output]
+        return _to_java_data_type(DataTypes.ROW(fields))
+
+    def write(
+        self, j_rows: Any, output: Output, j_type: Any, rowtime: str | None, uid: str
+    ) -> Table | DataStream:
+        """Rows as what the user declared: a Table for columns, a DataStream for a TypeInformation."""
+        if isinstance(output, TypeInformation):
+            info = output.get_java_type_info()
+            return DataStream(self._streams.toStream(self._tables._j_tenv, j_rows, info, f"{uid}/elements"))
+        return Table(self._streams.toTable(self._tables._j_tenv, j_rows, j_type, rowtime), self._tables)
+
+
+def _named(role: str, j_type: Any) -> Schema:
+    try:
+        return schema_of(j_type)
+    except PlanError as error:
+        raise PlanError(f"role {role!r}: {error}") from None

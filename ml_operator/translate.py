@@ -1,0 +1,128 @@
+"""Puts planned roles into the job graph: plan in, operators out. The only caller of the bridge's `Graph`."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import sys
+import uuid
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+from pyflink.datastream import StreamExecutionEnvironment
+
+from ml_framework import config as configs
+from ml_framework.config import JobConfig
+from ml_framework.spec import JobSpec
+from ml_operator.bridge import Bridge, python_options
+from ml_operator.plan import AMConfig, RolePlan, queue_bytes
+from ml_operator.table import RowStream
+
+_KILL_MARGIN_MS = 3_000
+"""What a guarded process gets beyond its own grace before it is killed from outside."""
+
+
+class Translation:
+    """The job graph of one ML cluster while it grows.
+
+    `JobSpec` grows with every role, and the AM is planned first: its operator reads the spec when the job is
+    submitted, from the settings object that `add_master` registered.
+    """
+
+    def __init__(self, env: StreamExecutionEnvironment, bridge: Bridge, name: str, config: JobConfig) -> None:
+        self._env = env
+        self._bridge = bridge
+        self._name = name
+        self._config = config
+        self._key = uuid.uuid4().hex
+        self._j_settings: Any = None
+        self._j_control: Any = None
+        self.node_uid: str | None = None
+        """Uid of an operator that can say where the AM is."""
+
+    def add_master(self, master: AMConfig) -> None:
+        """Add the AM's source and its control edge."""
+        self._j_settings = self._bridge.graph.master(json.dumps(self._master_settings(master)))
+        self._j_control = self._bridge.graph.addMaster(
+            self._env._j_stream_execution_environment, f"{self._name}/application-master", self._j_settings
+        )
+
+    def add_role(self, role: RolePlan, spec: JobSpec, rows: RowStream | None, j_output_type: Any) -> Any:
+        """Add a role's nodes and tell the AM of `spec`; returns the Java stream of the rows that come back."""
+        self._j_settings.setJob(json.dumps(spec.to_json()))
+        j_rows = None if rows is None else self._partition(role, rows)
+        uid = f"{self._name}/{role.name}"
+        self.node_uid = self.node_uid or uid
+        return self._bridge.graph.addNodes(
+            self._env._j_stream_execution_environment,
+            j_rows,
+            self._j_control,
+            None if j_output_type is None else j_output_type.getLogicalType(),
+            json.dumps(self._role_settings(role, uid)),
+        )
+
+    def _partition(self, role: RolePlan, rows: RowStream) -> Any:
+        if rows.keyed:
+            return rows.j_stream
+        column = -1 if role.partition_by is None else rows.schema.names.index(role.partition_by)
+        return self._bridge.graph.partition(rows.j_stream, rows.j_row_type, column)
+
+    def _common_settings(self) -> dict[str, Any]:
+        grace = self._config.timeouts.stop_grace.total_seconds()
+        return {
+            "job": self._key,
+            "python": sys.executable,
+            "python_path": _script_path(),
+            "grace_ms": int(grace * 1000) + _KILL_MARGIN_MS,
+        }
+
+    def _master_settings(self, master: AMConfig) -> dict[str, Any]:
+        machine = master.state_machine
+        configuration = {
+            "timeouts": configs.to_json(self._config.timeouts),
+            "restart": configs.to_json(self._config.restart),
+            "port": master.port,
+            "machine": None if machine is None else _pickled(machine),
+        }
+        return {**self._common_settings(), "configuration": configuration}
+
+    def _role_settings(self, role: RolePlan, uid: str) -> dict[str, Any]:
+        assignment = {
+            "job_name": self._name,
+            "role": role.name,
+            "parallelism": role.spec.parallelism,
+            "log_dir": self._config.log_dir,
+            "program": _pickled(role.program),
+            "timeouts": configs.to_json(self._config.timeouts),
+            "env": dict(self._config.env),
+        }
+        rowtime = -1 if role.rowtime is None or role.output is None else role.output.schema.names.index(role.rowtime)
+        precision = 0 if rowtime < 0 or role.output is None else role.output.schema.columns[rowtime].type.precision
+        return {
+            **self._common_settings(),
+            "role": role.name,
+            "name": role.operator,
+            "uid": uid,
+            "parallelism": role.spec.parallelism,
+            "python_options": python_options(self._env),
+            "assignment": assignment,
+            "input_layout": role.input.to_json() if role.input else None,
+            "output_layout": role.output.to_json() if role.output else None,
+            "input_queue_bytes": self._config.queue_bytes or queue_bytes(role.input),
+            "output_queue_bytes": self._config.queue_bytes or queue_bytes(role.output),
+            "max_delay_ms": round(role.program.max_delay_s * 1000),
+            "rowtime_column": rowtime,
+            "rowtime_precision": precision,
+        }
+
+
+def _pickled(value: object) -> str:
+    return base64.b64encode(cloudpickle.dumps(value)).decode("ascii")
+
+
+def _script_path() -> str:
+    """Where the planning script imports from: its own folder, and the working directory."""
+    script = Path(sys.path[0] or ".").resolve()
+    return os.pathsep.join(dict.fromkeys([str(script), str(Path.cwd())]))

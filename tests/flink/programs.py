@@ -1,0 +1,108 @@
+"""Entrypoints that the Flink tests run in user processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+def echo(ctx: Any) -> None:
+    """Every column back as it came."""
+    for batch in ctx.batches():
+        ctx.emit(**{name: batch[name] for name in ctx.schema.names})
+
+
+def plus_one(ctx: Any) -> None:
+    """x → x + 1."""
+    for batch in ctx.batches():
+        ctx.emit(x=batch["x"], y=batch["x"] + 1)
+
+
+def collect(ctx: Any) -> None:
+    """Write the values of column x to a file of this node; no output."""
+    rows: list[int] = []
+    for batch in ctx.batches():
+        rows.extend(batch["x"].tolist())
+    Path(ctx.params["folder"], f"{ctx.role}-{ctx.index}-{ctx.attempt}").write_text("\n".join(map(str, rows)))
+
+
+def emit_pairs(ctx: Any) -> None:
+    """A source role: five rows of its own."""
+    names = [f"{ctx.index}-{i}" for i in range(5)]
+    ctx.emit(name=names, number=np.arange(5, dtype=np.int32) + 10 * ctx.index)
+
+
+def score_names(ctx: Any) -> None:
+    """(name STRING, number INT) → (name STRING, score DOUBLE)."""
+    for batch in ctx.batches():
+        ctx.emit(name=batch["name"], score=batch["number"] / 4)
+
+
+def mark(ctx: Any) -> None:
+    """Leave a file that says that this node ran, and as which attempt."""
+    Path(ctx.params["folder"], f"{ctx.role}-{ctx.index}-{ctx.attempt}").touch()
+
+
+def serve_forever(ctx: Any) -> None:
+    """A serving role: waits until it is stopped."""
+    mark(ctx)
+    ctx.stopping.wait()
+
+
+def fail_until(ctx: Any) -> None:
+    """Fails at the attempts below `params["until"]`."""
+    mark(ctx)
+    if ctx.attempt < ctx.params["until"]:
+        raise RuntimeError(f"attempt {ctx.attempt} is meant to fail")
+
+
+def fail_in_third_batch(ctx: Any) -> None:
+    """Raises in the third batch, on rank 1 only."""
+    for number, batch in enumerate(ctx.batches()):
+        if ctx.rank == 1 and number == 2:
+            raise ZeroDivisionError("third batch")
+        ctx.emit(x=batch["x"], y=batch["x"])
+
+
+def wrong_column(ctx: Any) -> None:
+    """Asks for a column that is not there."""
+    for batch in ctx.batches():
+        ctx.emit(x=batch["no_such_column"], y=batch["x"])
+
+
+def exit_three(ctx: Any) -> None:
+    """Leaves by sys.exit(3)."""
+    for _ in ctx.batches():
+        sys.exit(3)
+
+
+def segfault(ctx: Any) -> None:
+    """Dies of a segmentation fault."""
+    for _ in ctx.batches():
+        os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def one_epoch_then_return(ctx: Any) -> None:
+    """Returns after the first batch although more rows come."""
+    for batch in ctx.batches():
+        ctx.emit(x=batch["x"], y=batch["x"])
+        return
+
+
+def sleepy(ctx: Any) -> None:
+    """Reads rows until it is stopped or its input ends, and emits none."""
+    mark(ctx)
+    for _ in ctx.batches():
+        if ctx.stopping.wait(0.01):
+            return
+
+
+def watermark_probe(ctx: Any) -> None:
+    """x back, without a rowtime of its own."""
+    for batch in ctx.batches(batch_size=7):
+        ctx.emit(x=batch["x"])

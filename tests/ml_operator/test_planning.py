@@ -1,0 +1,197 @@
+"""Planning: what is added to the graph, and what is refused with a sentence. Nothing runs here."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from pyflink.common import Configuration, Types
+from pyflink.datastream import StreamExecutionEnvironment
+from pyflink.table import DataTypes, StreamTableEnvironment
+
+from ml_framework.runner import PythonRunner
+from ml_operator import AMConfig, JobConfig, MLJob, PlanError, RoleKind
+from ml_operator.bridge import environment_options
+
+HAPPY = PythonRunner("ml_framework.testing.programs:happy")
+
+
+def environment(**options: str) -> tuple[StreamExecutionEnvironment, StreamTableEnvironment]:
+    configuration = Configuration()
+    for name, value in options.items():
+        configuration.set_string(name.replace("__", ".").replace("_", "-"), value)
+    env = StreamExecutionEnvironment.get_execution_environment(configuration)
+    return env, StreamTableEnvironment.create(env)
+
+
+@pytest.fixture
+def job() -> tuple[MLJob, StreamExecutionEnvironment, StreamTableEnvironment]:
+    env, tables = environment()
+    planned = MLJob(env, "test-job", table_env=tables)
+    planned.add_am_role()
+    return planned, env, tables
+
+
+def numbers(tables: StreamTableEnvironment) -> Any:
+    return tables.from_elements(
+        [(1, 1.5, "a")], DataTypes.ROW([DataTypes.FIELD("x", DataTypes.BIGINT()), DataTypes.FIELD("f", DataTypes.FLOAT()),
+                                        DataTypes.FIELD("s", DataTypes.STRING())]))
+
+
+def graph(env: StreamExecutionEnvironment) -> dict[str, dict[str, Any]]:
+    return {node["type"]: node for node in json.loads(env.get_execution_plan())["nodes"]}
+
+
+def test_graph_has_one_operator_a_role_with_its_parallelism(job) -> None:
+    planned, env, tables = job
+    planned.add_role("ps", runner=HAPPY, parallelism=2, kind="serves")
+    output = planned.add_role(
+        "worker", runner=HAPPY, parallelism=3, input=numbers(tables), output=[("y", DataTypes.BIGINT())]
+    )
+    tables.to_data_stream(output).print()
+    nodes = graph(env)
+    assert nodes["Source: application master"]["parallelism"] == 1
+    assert nodes["Source: ps"]["parallelism"] == 2
+    assert nodes["worker"]["parallelism"] == 3
+    master = nodes["Source: application master"]["id"]
+    control = {edge["id"]: edge["ship_strategy"] for edge in nodes["worker"]["predecessors"]}
+    assert control[master] == "BROADCAST"
+    assert sorted(control.values()) == ["BROADCAST", "REBALANCE"]
+
+
+def test_partition_by_sends_rows_by_the_hash_of_a_column(job) -> None:
+    planned, env, tables = job
+    planned.add_role("worker", runner=HAPPY, input=numbers(tables), partition_by="s")
+    strategies = {edge["ship_strategy"] for edge in graph(env)["worker"]["predecessors"]}
+    assert strategies == {"BROADCAST", "CUSTOM"}
+
+
+def test_plan_is_frozen_and_says_what_was_added(job) -> None:
+    planned, _, tables = job
+    before = planned.plan()
+    planned.add_role("worker", runner=HAPPY, parallelism=2, input=numbers(tables), max_delay=timedelta(0))
+    assert before.roles == ()
+    (role,) = planned.plan().roles
+    assert (role.name, role.spec.parallelism, role.spec.kind) == ("worker", 2, RoleKind.DRIVES)
+    assert role.spec.restartable
+    assert role.input is not None
+    assert [str(column.type) for column in role.input.schema.columns] == ["BIGINT", "FLOAT", "VARCHAR(2147483647)"]
+    assert role.program.max_delay_s == 0
+
+
+def test_render_shows_roles_and_columns(job) -> None:
+    planned, _, tables = job
+    planned.add_role("worker", runner=HAPPY, parallelism=2, input=numbers(tables), output=[("y", DataTypes.INT())])
+    text = planned.render()
+    assert "worker × 2, drives, runs ml_framework.testing.programs:happy" in text
+    assert "in   x BIGINT, f FLOAT, s VARCHAR(2147483647) (spread)" in text
+    assert "out  y INT" in text
+    assert 'worker["worker × 2<br/>drives"]' in planned.render("mermaid")
+
+
+def test_aliases_of_the_original_design() -> None:
+    env, tables = environment()
+    planned = MLJob(env, "test-job", table_env=tables)
+    planned.addAMRole(AMConfig())
+    planned.addRole("worker", runner=HAPPY)
+    assert [role.name for role in planned.plan().roles] == ["worker"]
+
+
+def test_data_stream_in_data_stream_out_keeps_the_element_type(job) -> None:
+    planned, env, _ = job
+    stream = env.from_collection([("a", 1)], type_info=Types.ROW_NAMED(["name", "n"], [Types.STRING(), Types.INT()]))
+    output = planned.add_role("worker", runner=HAPPY, input=stream, output=Types.ROW_NAMED(["n"], [Types.LONG()]))
+    assert output.get_type() == Types.ROW_NAMED(["n"], [Types.LONG()])
+
+
+@pytest.mark.parametrize(("chosen", "result"), [(None, "none"), ("fixed-delay", "fixed-delay")])
+def test_the_restart_strategy_is_none_unless_the_user_chose_one(chosen: str | None, result: str) -> None:
+    env, _ = environment(**({"restart_strategy.type": chosen} if chosen else {}))
+    MLJob(env, "a").add_am_role()
+    assert environment_options(env).get_string("restart-strategy.type", "") == result
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"parallelism": 0}, r"role 'worker': parallelism is 0, it must be at least 1"),
+        ({"kind": "boss"}, r"role 'worker': kind is 'boss', it must be one of drives, serves, side"),
+        ({"output": []}, r"role 'worker': output has no columns"),
+        ({"partition_by": "nope"}, r"role 'worker': partition_by='nope' names no column; there are x, f, s"),
+        ({"rowtime": "x"}, r"role 'worker': rowtime='x' names an output column, declare output= too"),
+        ({"groups": {"g": ["x", "nope"]}}, r"role 'worker': group 'g': there is no column 'nope'"),
+        ({"codec": "xml"}, r"role 'worker': there is no codec 'xml'"),
+        ({"codec": "json"}, r"role 'worker': codec 'json' takes one STRING or BYTES column"),
+        ({"max_delay": timedelta(seconds=-1)}, r"role 'worker': max_delay is .*, it must be zero or more"),
+        ({"python": "/no/such/python"}, r"role 'worker': python='/no/such/python' is no program"),
+        ({"output": [("m", DataTypes.MAP(DataTypes.INT(), DataTypes.INT()))]}, r"role 'worker': column 'm': .*flatten it in SQL"),
+        (
+            {"output": [("t", DataTypes.TIMESTAMP(6))], "rowtime": "t"},
+            r"role 'worker': rowtime column 't' is TIMESTAMP\(6\): a time attribute is TIMESTAMP or TIMESTAMP_LTZ",
+        ),
+        ({"runner": PythonRunner("no_such_module:main")}, r"role 'worker': .*no_such_module"),
+    ],
+)
+def test_a_role_that_cannot_run_is_refused_with_role_and_remedy(job, change: dict[str, Any], message: str) -> None:
+    planned, _, tables = job
+    with pytest.raises(PlanError, match=message):
+        planned.add_role("worker", **{"runner": HAPPY, "input": numbers(tables), **change})
+    assert planned.plan().roles == ()
+
+
+def test_roles_need_an_application_master_first() -> None:
+    env, _ = environment()
+    with pytest.raises(PlanError, match=r"role 'worker': job 'test-job' has no application master yet: call add_am_role"):
+        MLJob(env, "test-job").add_role("worker", runner=HAPPY)
+
+
+def test_two_application_masters_are_refused(job) -> None:
+    planned, *_ = job
+    with pytest.raises(PlanError, match="has an application master already"):
+        planned.add_am_role()
+
+
+def test_two_roles_of_one_name_are_refused(job) -> None:
+    planned, *_ = job
+    planned.add_role("worker", runner=HAPPY)
+    with pytest.raises(PlanError, match="role 'worker' is there already"):
+        planned.add_role("worker", runner=HAPPY)
+
+
+@pytest.mark.parametrize("mode", ["BATCH", "AUTOMATIC"])
+def test_batch_runtime_mode_is_refused(mode: str) -> None:
+    configuration = Configuration()
+    configuration.set_string("execution.runtime-mode", mode)
+    env = StreamExecutionEnvironment.get_execution_environment(configuration)
+    with pytest.raises(PlanError, match=f"execution.runtime-mode is {mode}"):
+        MLJob(env, "test-job").add_am_role()
+
+
+def test_too_few_slots_of_an_embedded_cluster_are_told_with_the_numbers() -> None:
+    env, _ = environment(taskmanager__numberOfTaskSlots="2")
+    planned = MLJob(env, "test-job")
+    planned.add_am_role()
+    with pytest.raises(PlanError, match=r"role 'worker' needs 3 slots and the cluster has 2: raise taskmanager.numberOfTaskSlots"):
+        planned.add_role("worker", runner=HAPPY, parallelism=3)
+
+
+def test_an_updating_table_is_refused_with_the_remedy(job) -> None:
+    planned, _, tables = job
+    tables.create_temporary_view("numbers", numbers(tables))
+    counts = tables.sql_query("SELECT s, COUNT(*) AS n FROM numbers GROUP BY s")
+    with pytest.raises(PlanError, match=r"role 'worker': its input is an updating table.*interval join"):
+        planned.add_role("worker", runner=HAPPY, input=counts)
+
+
+def test_an_unsupported_column_type_is_named(job) -> None:
+    planned, _, tables = job
+    nested = tables.sql_query("SELECT MAP['a', 1] AS m")
+    with pytest.raises(PlanError, match=r"role 'worker': column 'm': .*flatten it in SQL"):
+        planned.add_role("worker", runner=HAPPY, input=nested)
+
+
+def test_queue_size_must_be_a_power_of_two() -> None:
+    with pytest.raises(PlanError, match="queue_bytes is 5000, it must be a power of two"):
+        JobConfig(queue_bytes=5000)
