@@ -1,0 +1,14 @@
+package org.mlonflink.queue;
+
+/** What a frame says: {@code BATCH} carries rows, {@code END} nothing, every other kind one signed 64-bit number. */
+public final class FrameKind {
+    public static final int BATCH = 1;
+    public static final int WATERMARK = 2;
+    public static final int STATUS = 3;
+    public static final int CHECKPOINT = 4;
+    public static final int ABORT = 5;
+    public static final int CUT = 6;
+    public static final int END = 7;
+
+    private FrameKind() {}
+}
