@@ -54,7 +54,7 @@ class JobMonitor:
         if found is None:
             return None
         master = json.loads(found)
-        return master["address"], master["token"]
+        return master["master"], master["token"]
 
     def _ended_within(self, j_result: Any, limit: timedelta) -> bool:
         unit = get_gateway().jvm.java.util.concurrent.TimeUnit.MILLISECONDS

@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import sys
+import tempfile
 import uuid
 from pathlib import Path
 from typing import Any
@@ -93,7 +94,7 @@ class Translation:
             "job_name": self._name,
             "role": role.name,
             "parallelism": role.spec.parallelism,
-            "log_dir": self._config.log_dir,
+            "log_dir": self._config.log_dir or str(Path(tempfile.gettempdir()) / "ml-on-flink-logs"),
             "program": _pickled(role.program),
             "timeouts": configs.to_json(self._config.timeouts),
             "env": dict(self._config.env),

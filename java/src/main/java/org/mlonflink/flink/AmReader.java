@@ -53,19 +53,23 @@ final class AmReader implements SourceReader<Byte, AmSource.NoSplit>, GuardedPro
                     + settings.command().get(0) + ": " + error.getMessage()));
             return;
         }
-        process.send(settings.configuration(context.getLocalHostName(), token));
+        process.send(settings.configuration(Host.of(context.getLocalHostName()), token));
     }
 
     @Override
     public void event(JsonNode event) {
         switch (event.path("event").asText()) {
-            case "listening" -> context.sendSourceEventToCoordinator(
-                    new MasterAddress(event.path("address").asText(), token));
+            case "listening" -> announce(event.path("address").asText());
             case "finished", "stopped" -> ended.complete(null);
             case "failed" -> ended.completeExceptionally(
                     new NodeFailure(event.path("cause").asText()));
             default -> LOG.warn("unknown event of the application master: {}", event);
         }
+    }
+
+    private void announce(String address) {
+        LOG.info("the application master listens at {}", address);
+        context.sendSourceEventToCoordinator(new MasterAddress(address, token));
     }
 
     @Override

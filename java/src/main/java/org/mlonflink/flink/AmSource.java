@@ -1,6 +1,7 @@
 package org.mlonflink.flink;
 
 import java.io.Serializable;
+import java.util.Collections;
 import java.util.List;
 import org.apache.flink.api.connector.source.Boundedness;
 import org.apache.flink.api.connector.source.Source;
@@ -10,7 +11,6 @@ import org.apache.flink.api.connector.source.SourceReaderContext;
 import org.apache.flink.api.connector.source.SourceSplit;
 import org.apache.flink.api.connector.source.SplitEnumerator;
 import org.apache.flink.api.connector.source.SplitEnumeratorContext;
-import org.apache.flink.api.connector.source.SupportsHandleExecutionAttemptSourceEvent;
 import org.apache.flink.core.io.SimpleVersionedSerializer;
 
 /**
@@ -38,7 +38,7 @@ public final class AmSource implements Source<Byte, AmSource.NoSplit, Integer> {
 
     @Override
     public SplitEnumerator<NoSplit, Integer> createEnumerator(SplitEnumeratorContext<NoSplit> context) {
-        return new Enumerator(settings.key());
+        return new Enumerator(settings.key(), context);
     }
 
     @Override
@@ -68,16 +68,19 @@ public final class AmSource implements Source<Byte, AmSource.NoSplit, Integer> {
     }
 
     /** Publishes where the AM of the current attempt listens. Nothing of it is checkpointed. */
-    private static final class Enumerator
-            implements SplitEnumerator<NoSplit, Integer>, SupportsHandleExecutionAttemptSourceEvent {
+    private static final class Enumerator implements SplitEnumerator<NoSplit, Integer> {
         private final String job;
+        private final SplitEnumeratorContext<NoSplit> context;
 
-        Enumerator(String job) {
+        Enumerator(String job, SplitEnumeratorContext<NoSplit> context) {
             this.job = job;
+            this.context = context;
         }
 
         @Override
-        public void handleSourceEvent(int subtask, int attempt, SourceEvent event) {
+        public void handleSourceEvent(int subtask, SourceEvent event) {
+            int attempt = Collections.max(
+                    context.registeredReadersOfAttempts().get(subtask).keySet());
             MasterDirectory.of(job).publish(attempt, (MasterAddress) event);
         }
 

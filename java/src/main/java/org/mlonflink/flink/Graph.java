@@ -84,14 +84,10 @@ public final class Graph {
 
     /** Where the running job's AM listens, as JSON; null when there is none yet. Waits a few seconds at most. */
     public String findMaster(JobClient client, String uid) throws Exception {
-        MasterAddress master = ((MasterAddress.Response) ((CoordinationRequestGateway) client)
-                        .sendCoordinationRequest(uid, new MasterAddress.Request(0))
-                        .get())
-                .master;
-        if (master == null) {
-            return null;
-        }
-        return Json.line(Json.object().put("address", master.address).put("token", master.token));
+        MasterAddress master = MasterAddress.read(((CoordinationRequestGateway) client)
+                .sendCoordinationRequest(uid, new MasterAddress.Request(0))
+                .get());
+        return master == null ? null : master.json();
     }
 
     private static final class HashPartitioner implements Partitioner<Integer> {

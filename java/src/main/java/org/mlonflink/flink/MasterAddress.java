@@ -1,39 +1,52 @@
 package org.mlonflink.flink;
 
-import java.io.Serializable;
+import java.util.List;
 import org.apache.flink.api.connector.source.SourceEvent;
 import org.apache.flink.runtime.operators.coordination.CoordinationRequest;
 import org.apache.flink.runtime.operators.coordination.CoordinationResponse;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.ObjectNode;
+import org.apache.flink.streaming.api.operators.collect.CollectCoordinationResponse;
 
-/** Where the application master of one execution attempt listens, and the token that it asks for. */
-final class MasterAddress implements SourceEvent, Serializable {
+/**
+ * Where the application master of one execution attempt listens, and the token that it asks for.
+ *
+ * @param address host:port
+ * @param token the job's token
+ */
+record MasterAddress(String address, String token) implements SourceEvent {
     private static final long serialVersionUID = 1L;
 
-    final String address;
-    final String token;
-
-    MasterAddress(String address, String token) {
-        this.address = address;
-        this.token = token;
-    }
-
     /** Asks for the master of an execution attempt, or of a later one. */
-    static final class Request implements CoordinationRequest {
+    record Request(int attempt) implements CoordinationRequest {
         private static final long serialVersionUID = 1L;
-        final int attempt;
-
-        Request(int attempt) {
-            this.attempt = attempt;
-        }
     }
 
-    /** The answer; without a master when there was none yet within {@link MasterDirectory#PATIENCE}. */
-    static final class Response implements CoordinationResponse {
-        private static final long serialVersionUID = 1L;
-        final MasterAddress master;
+    /**
+     * The answer to a {@link Request}; `master` is null when there was none yet.
+     *
+     * <p>It is a class of Flink's own that carries a text, because a reply is deserialised on the TaskManager without
+     * the job's class loader.
+     */
+    static CoordinationResponse answer(MasterAddress master) {
+        return new CollectCoordinationResponse(master == null ? "" : master.json(), 0, List.of());
+    }
 
-        Response(MasterAddress master) {
-            this.master = master;
+    /** What {@link #answer} was given. */
+    static MasterAddress read(CoordinationResponse response) {
+        String text = ((CollectCoordinationResponse) response).getVersion();
+        if (text.isEmpty()) {
+            return null;
         }
+        ObjectNode json = Json.object(text);
+        return new MasterAddress(json.get("master").asText(), json.get("token").asText());
+    }
+
+    /** The message that agents, and clients, are told it in. */
+    String json() {
+        return Json.line(message());
+    }
+
+    ObjectNode message() {
+        return Json.object().put("master", address).put("token", token);
     }
 }

@@ -18,8 +18,8 @@ final class NodeCoordinator implements OperatorCoordinator, CoordinationRequestH
 
     @Override
     public CompletableFuture<CoordinationResponse> handleCoordinationRequest(CoordinationRequest request) {
-        int attempt = ((MasterAddress.Request) request).attempt;
-        return MasterDirectory.of(job).find(attempt).thenApply(MasterAddress.Response::new);
+        int attempt = ((MasterAddress.Request) request).attempt();
+        return MasterDirectory.of(job).find(attempt).thenApply(MasterAddress::answer);
     }
 
     @Override

@@ -129,11 +129,14 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
 
     private ObjectNode assignment(TaskInfo task) {
         Path path = directory.path;
-        return Json.object(settings.assignment())
-                .put("job_id", getRuntimeContext().getJobInfo().getJobId().toString())
+        String jobId = getRuntimeContext().getJobInfo().getJobId().toString();
+        ObjectNode assignment = Json.object(settings.assignment());
+        return assignment
+                .put("job_id", jobId)
+                .put("log_dir", assignment.get("log_dir").asText() + "/" + jobId)
                 .put("index", task.getIndexOfThisSubtask())
                 .put("execution_attempt", task.getAttemptNumber())
-                .put("host", getRuntimeContext().getTaskManagerRuntimeInfo().getTaskManagerExternalAddress())
+                .put("host", Host.of(getRuntimeContext().getTaskManagerRuntimeInfo().getTaskManagerExternalAddress()))
                 .put("input_queue", path.resolve("in").toString())
                 .put("output_queue", path.resolve("out").toString())
                 .put("bell", path.resolve("bell").toString());

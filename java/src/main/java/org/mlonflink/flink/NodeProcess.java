@@ -67,11 +67,12 @@ final class NodeProcess implements GuardedProcess.Listener, AutoCloseable {
                         .execute(() -> ask(gateway, operator, request));
                 return;
             }
-            MasterAddress master = ((MasterAddress.Response) response).master;
+            MasterAddress master = MasterAddress.read(response);
             if (master == null) {
                 ask(gateway, operator, request);
             } else {
-                agent.send(Json.object().put("master", master.address).put("token", master.token));
+                LOG.info("{} attends the application master at {}", name, master.address());
+                agent.send(master.message());
             }
         });
     }
