@@ -69,7 +69,8 @@ class JobConfig:
         timeouts: every time limit.
         restart: restarts in place.
         queue_bytes: capacity of each byte queue, a power of two; None sizes it by the row.
-        log_dir: folder for the logs of user processes; None takes ``mlflink-logs`` in the temporary folder.
+        log_dir: folder for the logs of user processes, one folder a job below it; None takes ``ml-on-flink-logs``
+            in the temporary folder.
         env: environment variables for every user process.
     """
 

@@ -9,7 +9,7 @@ import math
 import select
 import socket
 import time
-from threading import Lock
+from threading import Condition
 from typing import Final
 
 from ml_framework.errors import PeerLost
@@ -31,13 +31,14 @@ class Doorbell:
         heard: how often this end has heard the peer ring.
     """
 
-    __slots__ = ("_poll", "_socket", "_turn", "heard")
+    __slots__ = ("_changed", "_listening", "_poll", "_socket", "heard")
 
     def __init__(self, sock: socket.socket) -> None:
         sock.settimeout(0)
         self.heard = 0
         self._socket = sock
-        self._turn = Lock()
+        self._changed = Condition()
+        self._listening = False
         self._poll = select.poll()
         self._poll.register(sock, select.POLLIN)
 
@@ -67,14 +68,24 @@ class Doorbell:
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         if heard is None:
             heard = self.heard
-        if not self._turn.acquire(timeout=-1 if timeout_s is None else timeout_s):
-            return False
+        rung = False
+        with self._changed:
+            # One thread listens; what it hears is for all.
+            if not self._changed.wait_for(lambda: self.heard != heard or not self._listening, timeout_s):
+                return False
+            if self.heard != heard:
+                return True
+            self._listening = True
         try:
-            return self.heard != heard or self._hear(deadline)
+            rung = self._listen(deadline)
         finally:
-            self._turn.release()
+            with self._changed:
+                self._listening = False
+                self.heard += rung
+                self._changed.notify_all()
+        return rung
 
-    def _hear(self, deadline: float | None) -> bool:
+    def _listen(self, deadline: float | None) -> bool:
         remaining_ms = None if deadline is None else math.ceil(max(0.0, deadline - time.monotonic()) * 1e3)
         if not self._poll.poll(remaining_ms):
             return False
@@ -84,7 +95,6 @@ class Doorbell:
             rings = b""
         if not rings:
             raise PeerLost("the process at the other end has gone without closing the queue")
-        self.heard += 1
         return True
 
     def fileno(self) -> int:

@@ -7,13 +7,15 @@ attempt, which process to start. It never starts one itself: the agent does, and
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ml_framework.context.launch import Descriptors
-from ml_framework.spec import ClusterSpec, NodeId
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from ml_framework.context.launch import Descriptors
+    from ml_framework.spec import ClusterSpec, NodeId
 
 
 @dataclass(frozen=True)
@@ -68,19 +70,21 @@ class Command:
     argv: tuple[str, ...]
     env: Mapping[str, str] = field(default_factory=dict)
     """Added to the agent's environment."""
+    python_path: tuple[str, ...] = ()
+    """Folders for the front of the process's module search path."""
 
 
 class Runner(ABC):
     """How a role's algorithm is prepared and started."""
 
-    def validate(self, role: str) -> None:
+    def validate(self, role: str) -> None:  # noqa: B027 - most have nothing to check
         """Check at planning what can be checked there; raises `PlanError` naming `role`."""
 
     @abstractmethod
     def prepare(self, attempt: Attempt) -> Command:
         """Write what the process needs into `attempt.directory` and say how to start it."""
 
-    def is_collateral(self, error: Mapping[str, Any]) -> bool:
+    def is_collateral(self, error: Mapping[str, Any]) -> bool:  # noqa: ARG002 - for subclasses
         """Whether `error` (the content of `error.json`) looks like the echo of a peer's failure."""
         return False
 

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 DRIVER = Path(__file__).with_name("driver.py")
-LANGUAGES = ("python", "java")
 
 
 @dataclass
@@ -104,13 +103,3 @@ def start(java_classes: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     for process in started:
         process.kill()
         process.communicate()
-
-
-@pytest.fixture
-def listener(tmp_path: Path) -> Iterator[socket.socket]:
-    """Listens where the peer's doorbell connects; its name is the path."""
-    with socket.socket(socket.AF_UNIX) as server:
-        server.bind(str(tmp_path / "bell"))
-        server.listen()
-        server.settimeout(20)
-        yield server

@@ -1,4 +1,4 @@
-"""Runs the Python ends of a byte queue from a command line; commands, frames and reports are those of ``Tool.java``."""
+"""Runs the Python ends of a byte queue from a command line: the commands and reports of ``Tool.java``."""
 
 from __future__ import annotations
 
@@ -88,10 +88,10 @@ def golden(path: str) -> None:
     theirs.close()
 
 
-def produce(queue: str, bell_path: str, count: str, longest: str, seed: str, report: Report) -> None:
-    """Send `count` frames to whoever connects."""
+def produce(queue: str, bell_path: str, *numbers: str, report: Report) -> None:
+    """Send `frames(*numbers)` to whoever connects."""
     producer = Producer(MappedQueue.open(queue), listen(bell_path))
-    for kind, payload in frames(int(count), int(longest), int(seed)):
+    for kind, payload in frames(*map(int, numbers)):
         report.add(kind, payload)
         middle = len(payload) // 3
         producer.send(kind, [payload[:middle], b"", payload[middle:]])
@@ -130,7 +130,7 @@ def main(command: str, *args: str) -> int:
             case "golden":
                 golden(*args)
             case "produce":
-                produce(*args, report=report)  # type: ignore[misc]
+                produce(*args, report=report)
             case "consume":
                 consume(*args, report=report)
             case "echo":

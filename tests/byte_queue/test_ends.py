@@ -45,7 +45,7 @@ def fill(pair: Pair, size: int = 1000) -> int:
     raise AssertionError("the queue is never full")
 
 
-# -------------------------------------------------------------------------------------------------- frames
+# -------------------------------------------------------------------------------- frames
 
 
 def test_frames_come_out_in_order_with_their_kinds(pair: Pair) -> None:
@@ -108,7 +108,7 @@ def test_bytes_that_are_no_record_are_a_protocol_error(pair: Pair) -> None:
         pair.consumer.receive(0)
 
 
-# -------------------------------------------------------------------------------------------------- holding
+# -------------------------------------------------------------------------------- holding
 
 
 def test_frames_may_be_held_and_released_in_any_order(pair: Pair) -> None:
@@ -145,7 +145,7 @@ def test_an_array_over_a_frame_outlives_the_ends(make_pair: Callable[..., Pair])
     assert array.tobytes() == b"rows"
 
 
-# -------------------------------------------------------------------------------------------------- four answers
+# -------------------------------------------------------------------------------- four answers
 
 
 def test_full_is_told_in_time_and_writes_nothing(pair: Pair) -> None:
@@ -246,7 +246,7 @@ def test_a_consumer_lost_in_its_sleep_is_told_at_the_next_frame(pair: Pair) -> N
         pair.producer.send(FrameKind.BATCH, b"nobody hears this")
 
 
-# -------------------------------------------------------------------------------------------------- doorbell
+# -------------------------------------------------------------------------------- doorbell
 
 
 def test_the_bell_rings_only_for_an_end_that_sleeps(pair: Pair) -> None:
@@ -257,7 +257,7 @@ def test_the_bell_rings_only_for_an_end_that_sleeps(pair: Pair) -> None:
     assert not pair.producer_bell.wait(0)
 
 
-# -------------------------------------------------------------------------------------------------- restarts
+# -------------------------------------------------------------------------------- restarts
 
 
 def test_a_new_consumer_reads_again_what_was_not_released(pair: Pair) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from ml_framework.byte_queue import Consumer, Doorbell, FrameKind, MappedQueue
 from ml_framework.errors import EndOfStream
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable
     from types import ModuleType
 
@@ -54,5 +54,3 @@ def test_the_golden_bytes_hold_the_frames_that_were_not_released(tmp_path: Path,
             frame.release()
         with pytest.raises(EndOfStream):
             consumer.receive(0)
-
-

@@ -68,7 +68,10 @@ def test_a_queue_opens_by_descriptor_after_its_name_has_gone(tmp_path: Path) -> 
         (b"", "is no byte queue: it has 0 bytes"),
         (bytes(8192), "is no byte queue: it begins with"),
         (struct.pack("<8sI4xQ", b"MLFQUEUE", 2, 4096).ljust(8192, b"\0"), "version 2, this is version 1"),
-        (struct.pack("<8sI4xQ", b"MLFQUEUE", 1, 4095).ljust(8191, b"\0"), "damaged byte queue: capacity 4095"),
+        (
+            struct.pack("<8sI4xQ", b"MLFQUEUE", 1, 4095).ljust(8191, b"\0"),
+            "damaged byte queue: capacity 4095",
+        ),
         (struct.pack("<8sI4xQ", b"MLFQUEUE", 1, 8192).ljust(8192, b"\0"), "capacity 8192 in a file of 8192"),
     ],
     ids=["empty", "magic", "version", "capacity", "size"],

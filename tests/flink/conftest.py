@@ -1,10 +1,33 @@
-"""Planning needs the gateway's JVM, and no cluster."""
+"""Jobs on an embedded cluster, all in the gateway's one JVM; each leaves nothing behind."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+
 import pytest
+from support.flink import Flink, make_flink, ours
+
+CLEAN_WITHIN_S = 5.0
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _gateway(gateway: None) -> None:
     """Start the JVM before the first test."""
+
+
+@pytest.fixture(autouse=True)
+def leaves_nothing() -> Iterator[None]:
+    """Five seconds after a job's end there is no process, file or segment of ours."""
+    yield
+    deadline = time.monotonic() + CLEAN_WITHIN_S
+    while left := ours():
+        assert time.monotonic() < deadline, left
+        time.sleep(0.05)  # the end of somebody else's process has no event to wait for
+
+
+
+@pytest.fixture
+def flink() -> Flink:
+    """An environment with an application master planned."""
+    return make_flink()

@@ -106,3 +106,21 @@ def watermark_probe(ctx: Any) -> None:
     """x back, without a rowtime of its own."""
     for batch in ctx.batches(batch_size=7):
         ctx.emit(x=batch["x"])
+
+
+def echo_f0(ctx: Any) -> None:
+    """The one column of a stream of single values."""
+    for batch in ctx.batches():
+        ctx.emit(f0=batch["f0"])
+
+
+def tag_with_rank(ctx: Any) -> None:
+    """Every key with the node that saw it."""
+    for batch in ctx.batches():
+        ctx.emit(key=batch["key"], node=np.full(batch.rows, ctx.rank, dtype=np.int32))
+
+
+def echo_objects(ctx: Any) -> None:
+    """What a codec hands out, as it is."""
+    for values in ctx.batches():
+        ctx.emit(values)

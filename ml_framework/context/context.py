@@ -1,0 +1,233 @@
+"""`NodeContext`: what user code gets."""
+
+from __future__ import annotations
+
+import os
+import socket
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Self
+
+from ml_framework.byte_queue import Consumer, Doorbell, FrameKind, MappedQueue, Producer
+from ml_framework.codec import Layout, RecordBatch, Schema, find
+from ml_framework.context.batch import Batch
+from ml_framework.context.input import NO_TIMESTAMP, Input
+from ml_framework.context.metrics import Metrics
+from ml_framework.context.output import Output
+from ml_framework.errors import EmitError, PlanError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from types import TracebackType
+
+    from ml_framework.context.control import ControlSocket
+    from ml_framework.context.launch import Launch
+
+
+class NodeContext:
+    """What the entrypoint of a role gets, in the user's process.
+
+    A subclass adds a framework: its process group, its tensors. As a context manager it opens and closes
+    the queues; the bootstrap does that around the entrypoint.
+
+    Args:
+        launch: what the agent said about this attempt.
+        control: the conversation with the agent.
+
+    Attributes:
+        job_name: name of the job.
+        role: name of this node's role.
+        index: 0-based, within the role.
+        rank: 0-based, among the nodes that train together.
+        world_size: how many train together.
+        local_world_size: how many of them run on this host.
+        attempt: how often this node was started before.
+        params: what the job passed to the runner.
+        device: where to compute; a string, or what the framework has for it.
+        schema: the input's columns, names and types, in order; empty without input.
+        addresses: role to ``host:port`` of each of its nodes, in order of index.
+        log_dir: folder for this attempt's logs.
+        stopping: a `threading.Event`, set when this process is asked to end in good order.
+        metrics: takes numbers, ``ctx.metrics.log(loss=loss)``.
+    """
+
+    def __init__(self, launch: Launch, control: ControlSocket) -> None:
+        self.job_name = launch.job_name
+        self.role = launch.role
+        self.index = launch.index
+        self.rank = launch.rank
+        self.world_size = launch.world_size
+        self.local_world_size = launch.local_world_size
+        self.attempt = launch.attempt
+        self.params: Mapping[str, Any] = launch.params
+        self.device: Any = launch.device
+        self.addresses: Mapping[str, list[str]] = launch.addresses
+        self.log_dir = Path(launch.log_dir)
+        self.stopping = control.stopping
+        self.metrics = Metrics(lambda numbers: control.send({"numbers": dict(numbers)}))
+        self.schema = Schema(())
+        self._launch = launch
+        self._codec = find(launch.codec)
+        self._producer: Producer | None = None
+        self._input: Input | None = None
+        self._output: Output | None = None
+        self._resources = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            self._open(stack)
+            self._resources = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        succeeded = error is None or (isinstance(error, SystemExit) and error.code in (None, 0))
+        with self._resources:
+            self.metrics.close()
+            if succeeded:
+                self._finish()
+
+    def batches(self, batch_size: int | None = None) -> Iterable[Any]:
+        """The input of this node, once.
+
+        Asking for the next batch says that the one before is done with: a checkpoint may then be cut, and
+        watermarks pass on behind what was emitted. Leaving the loop early is allowed; a later call goes on
+        where it was left. When the entrypoint returns before the input has ended, the rest of the input is
+        discarded.
+
+        Args:
+            batch_size: rows of every batch but the last one; no delay, watermark or checkpoint shortens
+                one. Rows that wait for their batch to fill are carried over a checkpoint. None yields rows
+                as they come, frame by frame, without copying.
+
+        Yields:
+            `Batch`, or with a codec other than ``columns`` what that makes of it (a list of objects), valid
+            until the next one is asked for.
+
+        Raises:
+            PlanError: the role has no input.
+            ValueError: `batch_size` is not positive.
+        """
+        return self._batches(self._readable(batch_size), batch_size)
+
+    def emit(self, objects: Sequence[Any] | None = None, /, **columns: Any) -> None:
+        """Send rows to Flink, any number of them, whenever user code likes.
+
+        A row's event time is the largest of the batch last yielded.
+
+        Args:
+            objects: one object a row, for a role whose codec is not ``columns``.
+            columns: values for every column of the role's output, all of one length; lists, arrays,
+                tensors, and whatever a batch holds.
+
+        Raises:
+            EmitError: the role has no output, or the columns do not fit it; nothing was sent.
+            CodecError: a value does not fit its column; nothing was sent.
+        """
+        output = self._output
+        if output is None:
+            raise EmitError(f"{self.role} has no output: declare output= in add_role to emit rows")
+        values = columns if objects is None else self._codec.encode(objects, output.layout.schema)
+        output.emit(values, NO_TIMESTAMP if self._input is None else self._input.timestamp)
+        self.metrics.log(rows_out=output.rows)
+
+    def save_model(self, path: str | os.PathLike[str], model: bytes | Callable[[IO[bytes]], object]) -> Path:
+        """Write a model to a file that appears whole or not at all; rank 0 writes, the others do nothing.
+
+        Args:
+            path: of the file; its folder is created, an existing file is replaced.
+            model: the bytes, or a function that writes them to the file that it is given.
+
+        Returns:
+            `path`, on every rank.
+        """
+        target = Path(path)
+        if self.rank == 0:
+            write_atomically(target, model)
+        return target
+
+    def _open(self, stack: ExitStack) -> None:
+        """Open what the descriptors of this attempt name; `stack` closes it."""
+        descriptors, launch = self._launch.descriptors, self._launch
+        if descriptors.bell is None:
+            return
+        bell = Doorbell(socket.socket(fileno=descriptors.bell))
+        stack.callback(bell.close)
+        if descriptors.output is not None:
+            self._producer = Producer(_mapped(descriptors.output), bell)
+            if launch.output_layout is not None:
+                self._output = Output(self._producer, Layout.from_json(launch.output_layout))
+        if descriptors.input is not None and launch.input_layout is not None:
+            layout = Layout.from_json(launch.input_layout)
+            self._input = Input(Consumer(_mapped(descriptors.input), bell), layout, self._reply)
+            self.schema = layout.schema
+
+    def _finish(self) -> None:
+        """Answer what is still owed, and say that nothing more will come from here."""
+        if self._input is not None:
+            self._input.answer()
+        if self._producer is not None:
+            self._producer.send(FrameKind.END)
+            self._producer.close()
+        if self._input is not None:
+            self._input.close()
+
+    def _reply(self, kind: FrameKind, number: int) -> None:
+        if self._producer is not None:
+            self._producer.send_number(kind, number)
+
+    def _readable(self, batch_size: int | None) -> Input:
+        if self._input is None:
+            raise PlanError(f"{self.role} has no input: declare input= in add_role to read batches")
+        if batch_size is not None and batch_size < 1:
+            raise ValueError(f"batch_size is {batch_size}, it must be at least 1")
+        return self._input
+
+    def _batches(self, source: Input, batch_size: int | None) -> Iterator[Any]:
+        while (records := source.poll(batch_size)) is not None:
+            self.metrics.log(rows_in=source.rows)
+            yield self._batch(records, records.rows)
+
+    def _batch(self, records: RecordBatch, global_rows: int) -> Any:
+        """`records` as user code gets them."""
+        decoded = self._codec.decode(records)
+        return self._columns(decoded, global_rows) if isinstance(decoded, RecordBatch) else decoded
+
+    def _columns(self, records: RecordBatch, global_rows: int) -> Batch:
+        """`records` in the types of the framework."""
+        return Batch(records, global_rows)
+
+
+def _mapped(descriptor: int) -> MappedQueue:
+    """The queue under an inherited descriptor, which the mapping makes superfluous."""
+    try:
+        return MappedQueue.open(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_atomically(path: Path, content: bytes | Callable[[IO[bytes]], object]) -> None:
+    """Write a file so that a reader, also after a crash, meets the old content or the new, whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("wb") as file:
+            if callable(content):
+                content(file)
+            else:
+                file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,75 @@
+"""The rows that user code emits, written to the out-queue."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ml_framework.byte_queue import FrameKind, Producer
+from ml_framework.codec import Layout, encode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+
+class Output:
+    """Writes the rows of one role to the out-queue.
+
+    Args:
+        producer: the writing end of the out-queue.
+        layout: of its BATCH frames.
+
+    Attributes:
+        layout: the same.
+        rows: rows emitted so far.
+    """
+
+    def __init__(self, producer: Producer, layout: Layout) -> None:
+        self.layout = layout
+        self.rows = 0
+        self._producer = producer
+
+    def emit(self, columns: Mapping[str, Any], timestamp: int) -> None:
+        """Send rows to Flink, in as many frames as they need; waits while the queue is full.
+
+        Args:
+            columns: values for every column of the output, all of one length, as `ml_framework.codec.encode`
+                takes them.
+            timestamp: of every row, in milliseconds; ignored where the layout has no timestamps.
+
+        Raises:
+            EmitError: the columns do not fit the output; nothing was sent.
+            CodecError: a value does not fit its column; nothing was sent.
+            PeerLost: the task at the other end has gone.
+        """
+        frames = [(rows, self._encoded(part, rows, timestamp)) for rows, part in self._parts(columns)]
+        for rows, frame in frames:
+            if rows:
+                self._producer.send(FrameKind.BATCH, frame)
+                self.rows += rows
+
+    def _parts(self, columns: Mapping[str, Any]) -> Iterator[tuple[int, Mapping[str, Any]]]:
+        """`columns` cut to the rows of a frame, each part with its number of rows."""
+        lengths = {_length(values) for values in columns.values()}
+        rows, size = max(lengths, default=0), self.layout.max_rows
+        if rows <= size or len(lengths) > 1:
+            yield rows, columns  # one frame, or an error that is to be told about the whole
+            return
+        for start in range(0, rows, size):
+            stop = min(start + size, rows)
+            yield stop - start, {name: values[start:stop] for name, values in columns.items()}
+
+    def _encoded(
+        self, columns: Mapping[str, Any], rows: int, timestamp: int
+    ) -> list[bytes | memoryview[int]]:
+        timestamps = np.full(rows, timestamp, np.int64) if self.layout.timestamps else None
+        return encode(self.layout, columns, timestamps)
+
+
+def _length(values: Any) -> int:
+    """The number of `values`; 0 for what is no sequence, which is refused when it is encoded."""
+    shape = getattr(values, "shape", None)
+    if shape is not None:
+        return int(shape[0]) if len(shape) else 0
+    return len(values) if hasattr(values, "__len__") else 0

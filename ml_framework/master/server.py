@@ -1,0 +1,114 @@
+"""The AM as a whole: a listening server around one executor, from the first word to the last."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import cloudpickle
+import grpc.aio
+
+from ml_framework.config import RestartPolicy, Timeouts, restart_from_json, timeouts_from_json
+from ml_framework.errors import PlanError
+from ml_framework.master.executor import Executor
+from ml_framework.master.machine import StateMachine, TableMachine
+from ml_framework.master.service import Service
+from ml_framework.rpc._generated.application_master_pb2_grpc import add_ApplicationMasterServicer_to_server
+from ml_framework.rpc.channel import MAX_MESSAGE_BYTES
+from ml_framework.spec import JobSpec
+
+if TYPE_CHECKING:
+    from ml_framework.master.state import State
+
+_OPTIONS: tuple[tuple[str, int], ...] = (
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.so_reuseport", 0),  # two AMs on one port would each get half of the nodes
+)
+
+Announce = Callable[[Mapping[str, Any]], None]
+"""Takes one message of the protocol on standard output."""
+
+
+@dataclass(frozen=True)
+class MasterConfig:
+    """What the AM is told at its start. `port` 0 takes a free one; `token` is the job's secret."""
+
+    job: JobSpec
+    token: str = field(repr=False)
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    restart: RestartPolicy = field(default_factory=RestartPolicy)
+    host: str = "127.0.0.1"
+    port: int = 0
+    machine: StateMachine = field(default_factory=TableMachine)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> MasterConfig:
+        """The configuration in the first line of standard input; raises `PlanError` when it is not usable."""
+        try:
+            pickled = data["machine"]
+            return cls(
+                job=JobSpec.from_json(data["job"]),
+                token=data["token"],
+                timeouts=timeouts_from_json(data["timeouts"]),
+                restart=restart_from_json(data["restart"]),
+                host=data["host"],
+                port=data["port"],
+                machine=TableMachine() if pickled is None else cloudpickle.loads(base64.b64decode(pickled)),
+            )
+        except (KeyError, TypeError) as error:
+            raise PlanError(f"the application master's configuration is not usable: {error!r}") from error
+
+
+class MasterServer:
+    """A running AM. Use as an async context manager; leaving it breaks off every conversation.
+
+    Attributes:
+        address: where it listens, ``host:port``.
+    """
+
+    def __init__(self, config: MasterConfig, announce: Announce) -> None:
+        self._config = config
+        self._announce = announce
+        self._executor = Executor(
+            config.machine, config.job, config.timeouts, config.restart, announce=self._announce_outcome
+        )
+        self._server = grpc.aio.server(options=_OPTIONS)
+        self.address = ""
+
+    async def __aenter__(self) -> MasterServer:
+        add_ApplicationMasterServicer_to_server(Service(self._executor, self._config.token), self._server)
+        port = self._server.add_insecure_port(f"{self._config.host}:{self._config.port}")
+        await self._server.start()
+        self.address = f"{self._config.host}:{port}"
+        self._announce({"event": "listening", "address": self.address})
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        self._executor.close()
+        await self._server.stop(None)
+
+    def stop(self) -> None:
+        """Ask for the cluster to be stopped in good order."""
+        self._executor.stop()
+
+    @property
+    def has_concluded(self) -> bool:
+        """Whether the outcome is known and announced."""
+        return self._executor.has_concluded
+
+    async def run(self) -> State:
+        """Serve until the job has ended and the nodes have taken leave, for which they have their grace."""
+        outcome = await self._executor.conclusion()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._config.timeouts.stop_grace.total_seconds()):
+                await self._executor.deserted()
+        return outcome
+
+    def _announce_outcome(self, outcome: State, cause: str | None) -> None:
+        event = {"event": outcome.value.lower()}
+        self._announce(event if cause is None else {**event, "cause": cause})

@@ -1,0 +1,73 @@
+"""The AM's gRPC service: who may speak, what is said, in our own words. No decision is taken here."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import logging
+from typing import TYPE_CHECKING, Any
+
+import grpc
+from google.protobuf.message import DecodeError
+
+from ml_framework.errors import ProtocolError, StateMachineError
+from ml_framework.master.executor import Conversation
+from ml_framework.rpc import wire
+from ml_framework.rpc._generated import application_master_pb2 as pb
+from ml_framework.rpc._generated.application_master_pb2_grpc import ApplicationMasterServicer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from ml_framework.master.executor import Executor
+
+_log = logging.getLogger(__name__)
+
+
+class Service(ApplicationMasterServicer):  # type: ignore[misc]  # generated without types
+    """Answers agents and clients that carry the job's token; the token appears in no log and no message."""
+
+    def __init__(self, executor: Executor, token: str) -> None:
+        self._executor = executor
+        self._expected = f"Bearer {token}".encode()
+
+    async def Attend(self, requests: AsyncIterator[Any], context: Any) -> None:  # noqa: N802 - name in the proto
+        """One node's conversation, until either side ends it."""
+        await self._authenticate(context)
+        await context.send_initial_metadata(())  # the AM's first answer: it is here, and knows the token
+        conversation = Conversation()
+        listening = asyncio.create_task(self._listen(requests, conversation))
+        try:
+            async for command in conversation:
+                await context.write(wire.command_to_message(command))
+            if listening.done():
+                await listening
+        except (DecodeError, ProtocolError, StateMachineError) as error:
+            _log.warning("ended a conversation: %s", error)
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+        finally:
+            listening.cancel()
+            self._executor.gone(conversation)
+
+    async def GetStatus(self, _request: Any, context: Any) -> pb.ClusterStatus:  # noqa: N802 - name in the proto
+        """The cluster as it is now."""
+        await self._authenticate(context)
+        return wire.status_to_message(self._executor.status())
+
+    async def Stop(self, _request: Any, context: Any) -> pb.StopReply:  # noqa: N802 - name in the proto
+        """Stop the cluster in good order; answers at once."""
+        await self._authenticate(context)
+        self._executor.stop()
+        return pb.StopReply()
+
+    async def _listen(self, requests: AsyncIterator[Any], conversation: Conversation) -> None:
+        try:
+            async for message in requests:
+                self._executor.hear(conversation, wire.event_from_message(message))
+        finally:
+            conversation.end()
+
+    async def _authenticate(self, context: Any) -> None:
+        sent = next((value for key, value in context.invocation_metadata() if key == "authorization"), "")
+        if not hmac.compare_digest(sent.encode(), self._expected):
+            await context.abort(grpc.StatusCode.UNAUTHENTICATED, "the job's token is missing or wrong")

@@ -1,0 +1,90 @@
+"""Facts about the nodes that change no state: what the status shows, and what metrics are read from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from ml_framework.master.state import LIVE
+from ml_framework.rpc.wire import ClusterStatus, Heartbeat, NodeEvent, NodeStatus, Registered, Started
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ml_framework.master.state import Snapshot
+    from ml_framework.spec import NodeId, Token
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What one life of a node has told.
+
+    Args:
+        token: the life.
+        heard_s: when it was last heard, on the executor's monotonic clock.
+        numbers: the last value of every number that user code logged.
+    """
+
+    token: Token
+    heard_s: float
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    pid: int | None = None
+    log_dir: str = ""
+
+
+class NodeStore:
+    """The latest facts of every node. Not thread-safe; it lives on the executor's loop."""
+
+    def __init__(self) -> None:
+        self._facts: dict[NodeId, Facts] = {}
+
+    def note(self, event: NodeEvent, now_s: float) -> None:
+        """Take down what `event` tells, heard at `now_s`; a new token starts with a clean sheet."""
+        known = self._facts.get(event.node)
+        if known is None or isinstance(event, Registered):
+            known = Facts(event.token, now_s)
+        if event.token != known.token:
+            return
+        match event:
+            case Heartbeat(numbers=numbers):
+                known = replace(known, numbers={**known.numbers, **numbers})
+            case Started(pid=pid, log_dir=log_dir):
+                known = replace(known, pid=pid, log_dir=log_dir)
+        self._facts[event.node] = replace(known, heard_s=now_s)
+
+    def excuse(self, now_s: float) -> None:
+        """Begin anew at `now_s` to count everybody's silence."""
+        self._facts = {node: replace(facts, heard_s=now_s) for node, facts in self._facts.items()}
+
+    def facts(self, node: NodeId) -> Facts | None:
+        """What is known of the node's latest life, None before it registered."""
+        return self._facts.get(node)
+
+    def last_heard_s(self, snapshot: Snapshot) -> dict[NodeId, float]:
+        """When each node whose silence matters was last heard."""
+        return {node: self._facts[node].heard_s for node in snapshot.in_state(*LIVE) if node in self._facts}
+
+    def status(self, snapshot: Snapshot, now_s: float) -> ClusterStatus:
+        """The whole cluster, as the client sees it."""
+        return ClusterStatus(
+            job=snapshot.job.name,
+            state=snapshot.state.value,
+            first_cause=snapshot.first_cause,
+            restarts=snapshot.restarts,
+            nodes=tuple(self._node_status(snapshot, node, now_s) for node in snapshot.nodes),
+            history=snapshot.history,
+        )
+
+    def _node_status(self, snapshot: Snapshot, node: NodeId, now_s: float) -> NodeStatus:
+        record = snapshot.nodes[node]
+        status = NodeStatus(node, record.token, record.state, record.address)
+        facts = self._facts.get(node)
+        if facts is None or facts.token != record.token:
+            return status
+        return replace(
+            status,
+            pid=facts.pid,
+            heartbeat_age_s=now_s - facts.heard_s,
+            numbers=facts.numbers,
+            log_dir=facts.log_dir,
+        )

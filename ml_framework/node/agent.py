@@ -1,0 +1,307 @@
+"""The agent: supervises one node's process, between the parent that made the node and the AM that leads it.
+
+Everything that happens is posted to one inbox and handled in its order, on one asyncio loop: there is no
+lock. The life of a node::
+
+    registered ──Start──> running ──process ends──> reported ──Finish──> succeeded or stopped
+        ^                    │                          │
+        └───────Restart──────┴──────────────────────────┘        Abort, Refuse, lost AM ──> failed
+
+What has to wait for the process to end (a restart, a report, leaving) is kept in `_then`, and done at once
+where no process runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from ml_framework.node.attempt import Listeners, Queues, RunningAttempt, not_started, start_attempt
+from ml_framework.node.link import ConversationEnded, MasterLink, NeverReached
+from ml_framework.node.parent import MasterAt, ParentGone, StopAsked
+from ml_framework.rpc import wire
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Mapping
+
+    from ml_framework.node.assignment import Assignment
+    from ml_framework.node.parent import Parent
+    from ml_framework.runner.output import Console
+    from ml_framework.spec import ClusterSpec, Token
+
+_ORPHAN_GRACE = timedelta(seconds=1)
+"""The grace of a process whose node nobody waits for any more."""
+
+_NUMBERS_INTERVAL_S = 0.2
+"""Between two heartbeats at the least, however often numbers change."""
+
+
+@dataclass(frozen=True)
+class ProcessEnded:
+    """The user's process has ended; the attempt is cleaned up."""
+
+    outcome: wire.Outcome
+    failure: wire.Failure | None
+
+
+@dataclass(frozen=True)
+class MasterGone:
+    """The conversation with the AM ended, and `Timeouts.settle` later nobody has told us why."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Farewell:
+    """The last word to the parent."""
+
+    event: str
+    cause: str | None = None
+
+    @property
+    def details(self) -> dict[str, str]:
+        """What goes with the event."""
+        return {} if self.cause is None else {"cause": self.cause}
+
+
+class Agent:
+    """Supervises the node of one `Assignment`.
+
+    Args:
+        assignment: what to run.
+        parent: who is told of starts and of the end, and may ask to stop.
+        console: where output goes.
+    """
+
+    def __init__(self, assignment: Assignment, parent: Parent, console: Console) -> None:
+        self._assignment = assignment
+        self._node = assignment.node
+        self._parent = parent
+        self._console = console
+        self._inbox: asyncio.Queue[object] = asyncio.Queue()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._token = assignment.token
+        self._link: MasterLink | None = None
+        self._listening: socket.socket | None = None
+        self._queues: Queues | None = None
+        self._running: RunningAttempt | None = None
+        self._outcome: wire.Outcome | None = None
+        self._then: Callable[[], None] | None = None
+        self._farewell: Farewell | None = None
+        self._leaving = False
+        self._numbers: dict[str, float] = {}
+        self._numbers_changed = asyncio.Event()
+
+    def post(self, event: object) -> None:
+        """Have `event` handled after all that happened before it."""
+        self._inbox.put_nowait(event)
+
+    async def run(self) -> Farewell:
+        """Supervise until the end; afterwards no process and no file of the node is left, but the logs.
+
+        Returns:
+            what the parent is to be told.
+        """
+        try:
+            self._queues = Queues(self._assignment)
+            self._go(self._listen_to_parent())
+            while self._farewell is None:
+                self._handle(await self._inbox.get())
+            return self._farewell
+        finally:
+            await self._clean_up()
+
+    def _handle(self, event: object) -> None:
+        match event:
+            case ParentGone():
+                self._leave(Farewell("stopped"), min(_ORPHAN_GRACE, self._grace))
+            case StopAsked():
+                self._leave(Farewell("stopped"))
+            case ProcessEnded(outcome, failure):
+                self._on_process_end(outcome, failure)
+            case BaseException():
+                raise event
+            case MasterAt(address, token):
+                self._attend(address, token)
+            case _ if not self._leaving:  # what the AM has to say comes too late then
+                self._handle_master(event)
+
+    def _handle_master(self, event: object) -> None:
+        match event:
+            case wire.Start(cluster):
+                self._start(cluster)
+            case wire.StopNode():
+                self._stop()
+            case wire.Restart(token):
+                self._when_ended(partial(self._register, token))
+            case wire.Abort(cause):
+                self._leave(Farewell("failed", cause))
+            case wire.Finish():
+                self._leave(Farewell("succeeded" if self._outcome is wire.Outcome.SUCCEEDED else "stopped"))
+            case wire.Refuse(reason):
+                self._fail(f"refused by the application master: {reason}")
+            case NeverReached(reason):
+                self._leave(Farewell("failed", f"{self._node}: {reason}"))
+            case ConversationEnded(reason):
+                settle_s = self._assignment.timeouts.settle.total_seconds()
+                asyncio.get_running_loop().call_later(settle_s, self.post, MasterGone(reason))
+            case MasterGone(reason):
+                self._fail(reason)
+
+    @property
+    def _grace(self) -> timedelta:
+        return self._assignment.timeouts.stop_grace
+
+    # What the AM wants
+
+    def _attend(self, address: str, token: str) -> None:
+        connect = self._assignment.timeouts.connect
+        self._link = MasterLink(address, token, connect=connect, post=self.post)
+        self._go(self._link.run())
+        self._register(self._token)
+        self._go(self._beat())
+
+    def _register(self, token: Token) -> None:
+        host = self._assignment.host
+        self._token, self._outcome = token, None
+        self._numbers.clear()
+        self._close_listening()
+        try:
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            self._listening = socket.create_server((host, 0), family=family)
+        except OSError as error:
+            self._fail(f"cannot listen on {host}: {error}")
+            return
+        self._send(wire.Registered, address=f"{host}:{self._listening.getsockname()[1]}")
+
+    def _start(self, cluster: ClusterSpec) -> None:
+        assert self._queues is not None
+        if self._listening is None:
+            self._fail("told to start when it was not registered")
+            return
+        listening, self._listening = self._listening, None
+        try:
+            self._running = start_attempt(
+                self._assignment,
+                self._token.attempt,
+                cluster,
+                listening=listening,
+                queues=self._queues,
+                console=self._console,
+                listeners=Listeners(
+                    numbers=self._take_numbers,
+                    nonsense=lambda text: self._console.write(f"{self._node} | {text}"),
+                ),
+            )
+        except Exception as error:  # noqa: BLE001 - the runner is user code: this attempt's failure
+            self._report(wire.Outcome.FAILED, not_started(error))
+            return
+        self._go(self._wait_for_end(self._running))
+        pid, attempt = self._running.pid, self._running.attempt
+        self._send(wire.Started, pid=pid, log_dir=str(attempt.log_dir))
+        self._parent.tell("started", attempt=attempt.number, pid=pid)
+
+    def _stop(self) -> None:
+        if self._outcome is None:
+            self._when_ended(partial(self._report, wire.Outcome.STOPPED))
+
+    # The end of a process, and what had to wait for it
+
+    def _when_ended(self, then: Callable[[], None], grace: timedelta | None = None) -> None:
+        """Stop the process if one runs, and do `then` once none does."""
+        self._then = then
+        if self._running is None:
+            self._proceed()
+        else:
+            self._running.stop(self._grace if grace is None else grace)
+
+    async def _wait_for_end(self, running: RunningAttempt) -> None:
+        self.post(ProcessEnded(*await running.end()))
+
+    def _on_process_end(self, outcome: wire.Outcome, failure: wire.Failure | None) -> None:
+        self._running = None
+        if self._then is None:
+            self._report(outcome, failure)
+        else:
+            self._proceed()
+
+    def _proceed(self) -> None:
+        then, self._then = self._then, None
+        assert then is not None
+        then()
+
+    def _report(self, outcome: wire.Outcome, failure: wire.Failure | None = None) -> None:
+        self._outcome = outcome
+        self._send(wire.Ended, outcome=outcome, failure=failure)
+
+    def _fail(self, reason: str) -> None:
+        self._leave(Farewell("failed", f"{self._node} attempt {self._token.attempt}: {reason}"))
+
+    def _leave(self, farewell: Farewell, grace: timedelta | None = None) -> None:
+        """Leave with the first farewell that was given; a later one can only shorten the process's grace."""
+        if not self._leaving:
+            self._leaving = True
+            self._when_ended(partial(setattr, self, "_farewell", farewell), grace)
+        elif self._running is not None and grace is not None:
+            self._running.stop(grace)
+
+    # Heartbeats
+
+    def _take_numbers(self, numbers: Mapping[str, float]) -> None:
+        self._numbers.update(numbers)
+        self._numbers_changed.set()
+
+    async def _beat(self) -> None:
+        interval_s = self._assignment.timeouts.heartbeat_interval.total_seconds()
+        least_s = min(_NUMBERS_INTERVAL_S, interval_s)
+        while True:
+            await asyncio.sleep(least_s)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(interval_s - least_s):
+                    await self._numbers_changed.wait()
+            self._numbers_changed.clear()
+            self._send(wire.Heartbeat, numbers=dict(self._numbers))
+
+    # Plumbing
+
+    def _send(self, kind: Callable[..., wire.NodeEvent], **content: Any) -> None:
+        assert self._link is not None
+        self._link.send(kind(self._node, self._token, **content))
+
+    async def _listen_to_parent(self) -> None:
+        async for message in self._parent.messages():
+            self.post(message)
+
+    def _go(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._on_task_end)
+
+    def _on_task_end(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.post(error)
+
+    def _close_listening(self) -> None:
+        if self._listening is not None:
+            self._listening.close()
+            self._listening = None
+
+    async def _clean_up(self) -> None:
+        if self._running is not None:  # only if the agent itself has failed
+            await self._running.kill()
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._close_listening()
+        if self._queues is not None:
+            self._queues.close()
+        with suppress(FileNotFoundError):
+            shutil.rmtree(self._assignment.directory)

@@ -1,0 +1,176 @@
+"""One attempt at running a node's process: what is opened, written and started for it, and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import socket
+import sys
+import time
+import traceback
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ml_framework.context.launch import Descriptors
+from ml_framework.node.control import Control
+from ml_framework.node.environment import environment
+from ml_framework.node.outcome import outcome_of
+from ml_framework.rpc.wire import Failure
+from ml_framework.runner.base import Attempt
+from ml_framework.runner.error_file import ERROR_FILE, ErrorFile
+from ml_framework.runner.process import UserProcess
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import timedelta
+    from pathlib import Path
+
+    from ml_framework.node.assignment import Assignment
+    from ml_framework.rpc.wire import Outcome
+    from ml_framework.runner.output import Console
+    from ml_framework.spec import ClusterSpec
+
+
+class Queues:
+    """The descriptors of a node's queue files, which have no name any more; kept over all its attempts."""
+
+    def __init__(self, assignment: Assignment) -> None:
+        self._bell = assignment.bell
+        self._files = {
+            name: _open_unlinked(path)
+            for name, path in (("input", assignment.input_queue), ("output", assignment.output_queue))
+            if path is not None
+        }
+
+    def connect(self, stack: ExitStack) -> dict[str, int]:
+        """The queues' part of `Descriptors`, with a fresh doorbell connection that `stack` closes."""
+        if self._bell is None:
+            return {}
+        bell = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+        bell.connect(str(self._bell))
+        return {**self._files, "bell": bell.fileno()}
+
+    def close(self) -> None:
+        """Let go of the queues."""
+        while self._files:
+            os.close(self._files.popitem()[1])
+
+
+@dataclass(frozen=True)
+class Listeners:
+    """Who is told what a process says on its control socket."""
+
+    numbers: Callable[[Mapping[str, float]], None]
+    nonsense: Callable[[str], None]
+
+
+class RunningAttempt:
+    """A started process with its control socket. Made by `start_attempt`.
+
+    Attributes:
+        attempt: what was started.
+        pid: of the process.
+    """
+
+    def __init__(
+        self, attempt: Attempt, process: UserProcess, control: socket.socket, listeners: Listeners
+    ) -> None:
+        self.attempt = attempt
+        self.pid = process.pid
+        self._process = process
+        self._control = Control(control, listeners.numbers, listeners.nonsense)
+        self._stopping = False
+
+    def stop(self, grace: timedelta) -> None:
+        """Ask the process to end, and end it after `grace`; a further call can only shorten the grace."""
+        self._stopping = True
+        self._control.ask_to_stop()
+        self._process.stop(grace)
+
+    async def kill(self) -> None:
+        """End the process group without further ado."""
+        self._process.kill()
+        await self._process.ended
+
+    async def end(self) -> tuple[Outcome, Failure | None]:
+        """The outcome, once the process has ended; nothing is left of the attempt but its log."""
+        end = await asyncio.shield(self._process.ended)
+        self._control.close()
+        error = ErrorFile.read(self.attempt.directory / ERROR_FILE)
+        shutil.rmtree(self.attempt.directory)
+        return outcome_of(end, error, self.attempt.program.runner, stopping=self._stopping)
+
+
+def start_attempt(
+    assignment: Assignment,
+    number: int,
+    cluster: ClusterSpec,
+    *,
+    listening: socket.socket,
+    queues: Queues,
+    console: Console,
+    listeners: Listeners,
+) -> RunningAttempt:
+    """Prepare attempt `number` and start its process; nothing is left when that fails.
+
+    Args:
+        assignment: of the node.
+        number: 0-based.
+        cluster: where everybody listens.
+        listening: the socket behind this node's address; handed over, closed here.
+        queues: of the node.
+        console: where the process's output goes, besides its log file.
+        listeners: told of what the process says.
+
+    Raises:
+        OSError: a directory, socket or process could not be made.
+        Exception: whatever the runner raised.
+    """
+    with ExitStack() as ours, ExitStack() as theirs:
+        theirs.enter_context(listening)
+        directory = assignment.directory / f"attempt_{number}"
+        directory.mkdir(mode=0o700)
+        ours.callback(shutil.rmtree, directory)
+        log_dir = assignment.log_dir / directory.name
+        log_dir.mkdir(parents=True, exist_ok=True)
+        control, process_end = socket.socketpair()
+        ours.enter_context(control)
+        theirs.enter_context(process_end)
+        attempt = Attempt(
+            node=assignment.node,
+            number=number,
+            parallelism=assignment.parallelism,
+            cluster=cluster,
+            program=assignment.program,
+            job_name=assignment.job_name,
+            host=assignment.host,
+            directory=directory,
+            log_dir=log_dir,
+            descriptors=Descriptors(process_end.fileno(), listening.fileno(), **queues.connect(theirs)),
+            python=assignment.program.python or sys.executable,
+        )
+        command = assignment.program.runner.prepare(attempt)
+        process = UserProcess.start(
+            command.argv,
+            env=environment(assignment, command),
+            inherit=attempt.descriptors.all(),
+            log_file=log_dir / f"{assignment.node.role}-{assignment.node.index}.log",
+            console=console,
+            prefix=f"{assignment.node} | ",
+        )
+        ours.pop_all()
+    return RunningAttempt(attempt, process, control, listeners)
+
+
+def not_started(error: Exception) -> Failure:
+    """The failure of an attempt whose start raised `error`."""
+    summary = f"the process could not be started: {type(error).__name__}: {error}"
+    return Failure(summary, "".join(traceback.format_exception(error)), time.time())
+
+
+def _open_unlinked(path: Path) -> int:
+    fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    path.unlink()
+    return fd

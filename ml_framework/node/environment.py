@@ -1,0 +1,38 @@
+"""The environment of a user's process."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import ml_framework.runner
+
+if TYPE_CHECKING:
+    from ml_framework.node.assignment import Assignment
+    from ml_framework.runner.base import Command
+
+_PACKAGES = ("ml_framework", "torch_integration", "tf_integration")
+
+
+def environment(assignment: Assignment, command: Command) -> dict[str, str]:
+    """The agent's environment, what the job and the runner add to it, and the module search path.
+
+    The runner's folders come first, then the ``PYTHONPATH`` that was there. An interpreter that is not the
+    agent's own gets our packages last, and nothing else of what is installed next to them.
+    """
+    merged = {**os.environ, **assignment.env, **command.env}
+    folders = [*command.python_path, *filter(None, merged.get("PYTHONPATH", "").split(os.pathsep))]
+    if assignment.program.python is not None:
+        folders.append(str(_own_packages(assignment.directory / "packages")))
+    return {**merged, "PYTHONPATH": os.pathsep.join(folders)}
+
+
+def _own_packages(folder: Path) -> Path:
+    """`folder`, holding links to our packages and to nothing else."""
+    installed = Path(ml_framework.runner.__file__).parents[2]
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for name in _PACKAGES:
+        if (installed / name).is_dir() and not (folder / name).exists():
+            (folder / name).symlink_to(installed / name)
+    return folder

@@ -1,0 +1,172 @@
+"""The client's end of the application master's service.
+
+`MasterClient` is for an asyncio loop (the agent, the tests), `fetch_status` for a plain thread (the client
+in the terminal). Whoever finds no AM gets `MasterUnreachable`, with host, port and the time waited; whoever
+is not understood by it gets `ProtocolError`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Self
+
+import grpc
+import grpc.aio
+
+from ml_framework.config import Timeouts
+from ml_framework.errors import MasterUnreachable, MLOnFlinkError, ProtocolError
+from ml_framework.rpc import wire
+from ml_framework.rpc._generated import application_master_pb2 as pb
+from ml_framework.rpc._generated.application_master_pb2_grpc import ApplicationMasterStub
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from datetime import timedelta
+    from types import TracebackType
+
+MAX_MESSAGE_BYTES = 4 * 1024 * 1024
+"""Bound of one message, the same at both ends."""
+
+CHANNEL_OPTIONS: tuple[tuple[str, int], ...] = (
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.enable_http_proxy", 0),  # the AM is inside the cluster, a proxy of the environment is not
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+)
+
+_Metadata = tuple[tuple[str, str], ...]
+
+
+class Attendance:
+    """A node's conversation with the AM: send events, iterate over commands.
+
+    The iteration ends when the AM ends the conversation; it raises `MasterUnreachable` when the AM goes away,
+    and `ProtocolError` when the AM rejects what was sent. One task may send while another iterates.
+    """
+
+    def __init__(self, call: Any, address: str) -> None:
+        self._call = call
+        self._address = address
+
+    async def send(self, event: wire.NodeEvent) -> None:
+        """Send `event`; raises `MasterUnreachable` or `ProtocolError` when the conversation is over."""
+        try:
+            await self._call.write(wire.event_to_message(event))
+        except (
+            grpc.aio.AioRpcError,
+            asyncio.InvalidStateError,
+        ) as error:  # the latter says that the call is done
+            raise _translated(await self._call.code(), await self._call.details(), self._address) from error
+
+    async def __aiter__(self) -> AsyncIterator[wire.NodeCommand]:
+        try:
+            async for message in self._call:
+                yield wire.command_from_message(message)
+        except grpc.aio.AioRpcError as error:
+            raise _translated(error.code(), error.details(), self._address) from error
+
+    async def close(self) -> None:
+        """Break the conversation off; the AM counts a node that has not ended as lost. Idempotent."""
+        self._call.cancel()
+
+
+class MasterClient:
+    """The AM at one address, for use on an asyncio loop; an async context manager.
+
+    Args:
+        address: ``host:port``.
+        token: the job's token.
+        connect: how long to wait for the AM to answer for the first time.
+    """
+
+    def __init__(self, address: str, token: str, *, connect: timedelta = Timeouts.connect) -> None:
+        self.address = address
+        self._connect_s = connect.total_seconds()
+        self._metadata = _metadata(token)
+        self._channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
+        self._stub = ApplicationMasterStub(self._channel)
+
+    async def attend(self) -> Attendance:
+        """Open a node's conversation, whose first event must be `wire.Registered`.
+
+        Raises:
+            MasterUnreachable: the AM did not answer within `connect`.
+        """
+        call = self._stub.Attend(metadata=self._metadata, wait_for_ready=True)
+        try:
+            async with asyncio.timeout(self._connect_s):
+                await call.initial_metadata()
+        except TimeoutError as error:
+            call.cancel()
+            raise _silent(self.address, self._connect_s) from error
+        if call.done():
+            raise _translated(await call.code(), await call.details(), self.address)
+        return Attendance(call, self.address)
+
+    async def status(self) -> wire.ClusterStatus:
+        """The cluster as the AM sees it; raises `MasterUnreachable`."""
+        return wire.status_from_message(await self._ask(self._stub.GetStatus, pb.StatusRequest()))
+
+    async def stop(self) -> None:
+        """Ask the AM to stop the cluster in good order; raises `MasterUnreachable`."""
+        await self._ask(self._stub.Stop, pb.StopRequest())
+
+    async def close(self) -> None:
+        """Close the channel and whatever conversation is left on it."""
+        await self._channel.close(None)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def _ask(self, method: Any, request: Any) -> Any:
+        try:
+            return await method(
+                request, metadata=self._metadata, timeout=self._connect_s, wait_for_ready=True
+            )
+        except grpc.aio.AioRpcError as error:
+            raise _translated(error.code(), error.details(), self.address, self._connect_s) from error
+
+
+def fetch_status(address: str, token: str, timeout_s: float) -> wire.ClusterStatus:
+    """Ask the AM at `address` (``host:port``) for the cluster's status, waiting at most `timeout_s` seconds.
+
+    Raises:
+        MasterUnreachable: no answer in time.
+        ProtocolError: the AM rejects the token.
+    """
+    with grpc.insecure_channel(address, options=CHANNEL_OPTIONS) as channel:
+        ask = ApplicationMasterStub(channel).GetStatus
+        try:
+            message = ask(
+                pb.StatusRequest(), metadata=_metadata(token), timeout=timeout_s, wait_for_ready=True
+            )
+        except grpc.RpcError as error:
+            raise _translated(error.code(), error.details(), address, timeout_s) from error
+    return wire.status_from_message(message)
+
+
+def _metadata(token: str) -> _Metadata:
+    return (("authorization", f"Bearer {token}"),)
+
+
+def _silent(address: str, waited_s: float) -> MasterUnreachable:
+    return MasterUnreachable(f"the application master at {address} did not answer within {waited_s:g} s")
+
+
+def _translated(
+    code: grpc.StatusCode, details: str | None, address: str, waited_s: float | None = None
+) -> MLOnFlinkError:
+    """Our error for gRPC's: nobody there, or not understood."""
+    if code is grpc.StatusCode.DEADLINE_EXCEEDED and waited_s is not None:
+        return _silent(address, waited_s)
+    if code is grpc.StatusCode.OK:
+        return MasterUnreachable(f"the application master at {address} has ended the conversation")
+    if code in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}:
+        return MasterUnreachable(f"the application master at {address} went away: {details}")
+    return ProtocolError(f"the application master at {address} answered {code.name}: {details}")

@@ -1,0 +1,132 @@
+"""Finding entrypoints: by name and without importing them at planning, by import in the user's process."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import importlib
+import importlib.machinery
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ml_framework.errors import PlanError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+
+def resolve(name: str) -> Any:
+    """What ``module:name.of.attribute`` names, its module imported.
+
+    Raises:
+        ImportError: the module cannot be imported.
+        AttributeError: it has no such attribute.
+    """
+    module, _, path = name.partition(":")
+    found: Any = importlib.import_module(module)
+    for attribute in path.split("."):
+        found = getattr(found, attribute)
+    return found
+
+
+def search_path() -> tuple[str, ...]:
+    """Where the planning process finds its user's own modules: next to its main script and in its folder."""
+    main = sys.modules.get("__main__")
+    file: str | None = getattr(main, "__file__", None)
+    if getattr(main, "__spec__", None) is not None:
+        file = None  # ``python -m module`` looks in no folder of its own
+    folders = [] if file is None else [str(Path(file).resolve().parent)]
+    return tuple(dict.fromkeys([*folders, str(Path.cwd())]))
+
+
+def importable_name(function: Callable[..., object]) -> str | None:
+    """The ``module:qualname`` under which another process can import `function`, None if there is none."""
+    module: str | None = getattr(function, "__module__", None)
+    name: str | None = getattr(function, "__qualname__", None)
+    if module is None or module == "__main__" or name is None or "<" in name:
+        return None
+    found: object = sys.modules.get(module)
+    for attribute in name.split("."):
+        found = getattr(found, attribute, None)
+    return f"{module}:{name}" if found is function else None
+
+
+def check_entrypoint(role: str, entrypoint: str, folders: Sequence[str]) -> None:
+    """Check that `entrypoint` names a function of a module that can be found in `folders` or on the own path.
+
+    Nothing is imported but the packages that contain the module.
+
+    Raises:
+        PlanError: naming `role`, the entrypoint, and names that are near it.
+    """
+    module, colon, path = entrypoint.partition(":")
+    if not colon or not all(part.isidentifier() for part in (*module.split("."), *path.split("."))):
+        raise PlanError(f"role {role!r}: entrypoint {entrypoint!r} is not of the form 'module:function'")
+    source = _source_of(role, entrypoint, module, [*folders, *sys.path])
+    if source is None:
+        return  # an extension module or the like: only importing it would tell
+    names = list(_top_level_names(role, entrypoint, source))
+    function = path.partition(".")[0]
+    if function not in names and "*" not in names:
+        raise PlanError(
+            f"role {role!r}: entrypoint {entrypoint!r}: {source} defines no {function!r}"
+            f"{_did_you_mean(function, names)}"
+        )
+
+
+def _source_of(role: str, entrypoint: str, module: str, folders: Sequence[str]) -> Path | None:
+    """The source file of `module`, None if it has none."""
+    search: Sequence[str] | None = folders
+    parts = module.split(".")
+    spec = None
+    for depth in range(len(parts)):
+        name = ".".join(parts[: depth + 1])
+        spec = importlib.machinery.PathFinder.find_spec(name, search)
+        if spec is None:
+            near = _did_you_mean(parts[depth], _modules_in(search or ()))
+            raise PlanError(f"role {role!r}: entrypoint {entrypoint!r}: there is no module {name!r}{near}")
+        search = list(spec.submodule_search_locations or ())
+    assert spec is not None
+    return Path(spec.origin) if spec.origin and spec.origin.endswith(".py") else None
+
+
+def _modules_in(folders: Sequence[str]) -> list[str]:
+    entries = (
+        path for folder in folders if (root := Path(folder or ".")).is_dir() for path in root.iterdir()
+    )
+    return [path.stem for path in entries if path.suffix == ".py" or (path / "__init__.py").is_file()]
+
+
+def _top_level_names(role: str, entrypoint: str, source: Path) -> Iterator[str]:
+    try:
+        tree = ast.parse(source.read_bytes(), str(source))
+    except SyntaxError as error:
+        where = f"{source}, line {error.lineno}"
+        raise PlanError(f"role {role!r}: entrypoint {entrypoint!r}: {where}: {error.msg}") from error
+    return _names_bound_by(tree.body)
+
+
+def _names_bound_by(body: Sequence[ast.stmt]) -> Iterator[str]:
+    for statement in body:
+        match statement:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                yield name
+            case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
+                yield from (alias.asname or alias.name.partition(".")[0] for alias in aliases)
+            case ast.Assign() | ast.AnnAssign():
+                yield from (
+                    node.id
+                    for node in ast.walk(statement)
+                    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+                )
+            case _:  # what an if, try, with, for or while binds is bound at the top level, too
+                for name in ("body", "orelse", "finalbody"):
+                    yield from _names_bound_by(getattr(statement, name, ()))
+                for handler in getattr(statement, "handlers", ()):
+                    yield from _names_bound_by(handler.body)
+
+
+def _did_you_mean(name: str, candidates: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, candidates, n=3, cutoff=0.6)
+    return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""

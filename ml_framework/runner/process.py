@@ -1,0 +1,158 @@
+"""One user's process: its start in a session of its own, its end, and the end of all that it started."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ml_framework.runner.output import Console, Output
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import timedelta
+    from pathlib import Path
+
+_LAST_OUTPUT_S = 1.0
+"""How long the output may go on after the process's end: only who left the group can still write."""
+
+
+@dataclass(frozen=True)
+class ProcessEnd:
+    """How a process ended.
+
+    Args:
+        returncode: the exit code, or minus the number of the signal.
+        time_s: seconds since the epoch.
+        last_lines: the end of its output.
+    """
+
+    returncode: int
+    time_s: float
+    last_lines: str
+
+    @property
+    def summary(self) -> str:
+        """One line: ``exit code 3`` or ``killed by SIGSEGV (segmentation fault)``."""
+        if self.returncode < 0:
+            return _signal_text(-self.returncode)
+        by_shell = _signal_name(self.returncode - 128)  # how a shell, and our bootstrap, tell of a signal
+        return f"exit code {self.returncode}" + (f" ({by_shell})" if by_shell else "")
+
+
+class UserProcess:
+    """A started process that leads its own session and process group.
+
+    Whatever is left of the group when the process itself has ended is killed.
+
+    Attributes:
+        pid: its process id, also the id of its group.
+        ended: done, with the `ProcessEnd`, once process, group and output have ended.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], output: Output) -> None:
+        self.pid = process.pid
+        self._process = process
+        self._output = output
+        self._pidfd = os.pidfd_open(process.pid)
+        self._deadline: asyncio.TimerHandle | None = None
+        self._exited = asyncio.Event()
+        asyncio.get_running_loop().add_reader(self._pidfd, self._exited.set)
+        self.ended: asyncio.Task[ProcessEnd] = asyncio.create_task(self._end())
+
+    @classmethod
+    def start(
+        cls,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str],
+        inherit: Sequence[int],
+        log_file: Path,
+        console: Console,
+        prefix: str,
+    ) -> UserProcess:
+        """Start `argv`, with no other descriptors than `inherit` and the three standard ones.
+
+        Standard input is empty; standard output and error go to `log_file` and, with `prefix`, to `console`.
+
+        Raises:
+            OSError: the program cannot be started, or the log file not be written.
+        """
+        read_end, write_end = os.pipe()
+        try:
+            output = Output(read_end, log_file, console, prefix)
+        except OSError:
+            os.close(read_end)
+            os.close(write_end)
+            raise
+        try:
+            process = subprocess.Popen(
+                argv,
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=write_end,
+                stderr=write_end,
+                pass_fds=inherit,
+                start_new_session=True,
+            )
+        except OSError:
+            output.close()
+            raise
+        finally:
+            os.close(write_end)
+        return cls(process, output)
+
+    def stop(self, grace: timedelta) -> None:
+        """SIGTERM to the group now, SIGKILL after `grace`; a further call can only shorten the grace."""
+        if self._exited.is_set():
+            return
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + grace.total_seconds()
+        if self._deadline is None:
+            self._signal(signal.SIGTERM)
+        elif self._deadline.when() <= deadline:
+            return
+        else:
+            self._deadline.cancel()
+        self._deadline = loop.call_at(deadline, self.kill)
+
+    def kill(self) -> None:
+        """SIGKILL to the group now."""
+        self._signal(signal.SIGKILL)
+
+    async def _end(self) -> ProcessEnd:
+        await self._exited.wait()
+        time_s = time.time()
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self.kill()  # before it is reaped: until then the id of process and group cannot be anybody else's
+        returncode = self._process.wait()
+        asyncio.get_running_loop().remove_reader(self._pidfd)
+        os.close(self._pidfd)
+        await self._output.drain(_LAST_OUTPUT_S)
+        return ProcessEnd(returncode, time_s, self._output.last_lines)
+
+    def _signal(self, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, number)
+
+
+def _signal_text(number: int) -> str:
+    name = _signal_name(number)
+    if name is None:
+        return f"killed by signal {number}"
+    if number == signal.SIGKILL:
+        return f"killed by {name} (out of memory?)"
+    return f"killed by {name} ({(signal.strsignal(number) or 'no description').lower()})"
+
+
+def _signal_name(number: int) -> str | None:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return None

@@ -1,0 +1,84 @@
+"""Jobs on an embedded cluster, and what they leave behind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+from pyflink.common import Configuration, JobClient
+from pyflink.datastream import StreamExecutionEnvironment
+from pyflink.table import DataTypes, StreamTableEnvironment, Table
+
+from ml_framework.runner import PythonRunner
+from ml_operator import JobConfig, MLJob
+
+PROGRAMS = str(Path(__file__).parents[1] / "flink")
+
+
+def ours() -> list[str]:
+    """Processes, files and shared-memory segments of ours on this machine."""
+    processes = []
+    for process in psutil.process_iter(["cmdline"]):
+        command = " ".join(process.info["cmdline"] or ())
+        if "-m ml_framework." in command:
+            processes.append(f"process {process.pid}: {command}")
+    folders = [str(path) for root in ("/dev/shm", "/tmp") for path in Path(root).glob("mlflink-*")]
+    return processes + folders
+
+
+def program(name: str, **params: Any) -> PythonRunner:
+    """A runner for one of the toy programs in tests/flink/programs.py."""
+    return PythonRunner(f"programs:{name}", params, python_path=(PROGRAMS,))
+
+
+@dataclass
+class Flink:
+    """One job in the making."""
+
+    env: StreamExecutionEnvironment
+    tables: StreamTableEnvironment
+    job: MLJob
+
+    def rows(self, columns: dict[str, Any], rows: list[tuple[Any, ...]]) -> Table:
+        """A bounded table of these rows."""
+        fields = [DataTypes.FIELD(name, data_type) for name, data_type in columns.items()]
+        return self.tables.from_elements(rows, DataTypes.ROW(fields))
+
+    def sequence(self, count: int) -> Table:
+        """x = 1 … count as BIGINT."""
+        from pyflink.common import WatermarkStrategy  # noqa: PLC0415
+        from pyflink.datastream.connectors.number_seq import NumberSequenceSource  # noqa: PLC0415
+
+        stream = self.env.from_source(
+            NumberSequenceSource(1, count), WatermarkStrategy.no_watermarks(), "numbers"
+        )
+        return self.tables.from_data_stream(stream).alias("x")
+
+    def submit(self) -> JobClient:
+        """Start the job."""
+        return self.env.execute_async("test")
+
+    def run(self) -> None:
+        """Start the job and wait for its end; JobFailed carries the first cause."""
+        self.job.wait(self.submit())
+
+
+def collect(table: Table) -> list[tuple[Any, ...]]:
+    """Run the job that `table` comes from, and return its rows."""
+    with table.execute().collect() as results:
+        return [tuple(row) for row in results]
+
+
+def make_flink(config: JobConfig | None = None, parallelism: int = 2, **options: str) -> Flink:
+    """An environment with an application master planned; options with `__` for a dot and `_` for a dash."""
+    configuration = Configuration()
+    for name, value in options.items():
+        configuration.set_string(name.replace("__", ".").replace("_", "-"), value)
+    env = StreamExecutionEnvironment.get_execution_environment(configuration)
+    env.set_parallelism(parallelism)
+    tables = StreamTableEnvironment.create(env)
+    job = MLJob(env, "test", config, table_env=tables)
+    job.add_am_role()
+    return Flink(env, tables, job)

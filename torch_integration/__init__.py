@@ -1,0 +1,23 @@
+"""PyTorch on Flink: a runner to plan with, and what a training loop needs in the user's process.
+
+::
+
+    job.add_role("worker", parallelism=2, runner=TorchRunner("train:main", params={"lr": 1e-3}),
+    input=features)
+
+    def main(ctx):                                          # train.py
+        model = DistributedDataParallel(Net())
+        optimizer = torch.optim.Adam(model.parameters(), ctx.params["lr"])
+        for batch in ctx.batches(batch_size=128):           # a dict of tensors, one per column
+            losses = criterion(model(batch["features"]), batch["label"])     # one loss a row
+            optimizer.zero_grad()
+            mean_loss(losses, batch).backward()
+            optimizer.step()
+
+Importing this package imports neither torch nor PyFlink: a job is planned without either's weight.
+"""
+
+from torch_integration.loss import mean_loss
+from torch_integration.runner import TorchRunner
+
+__all__ = ["TorchRunner", "mean_loss"]

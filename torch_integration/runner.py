@@ -1,0 +1,86 @@
+"""`TorchRunner`: runs an entrypoint with PyTorch, its role's nodes in one process group."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ml_framework.errors import PlanError
+from ml_framework.runner import Attempt, PythonRunner
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+BACKEND_VARIABLE = "MLFLINK_TORCH_BACKEND"
+"""How the runner tells the context in the user's process which backend to use."""
+
+_ECHOES = re.compile(
+    r"connection closed by peer|connection reset|connection refused|broken pipe|socket closed|read error|"
+    r"timed out waiting|wait timeout|tcpstore|recvvalue|sendbytes|recv, conn|gloo.*transport",
+    re.IGNORECASE,
+)
+_PEER_ERRORS = ("DistNetworkError", "DistStoreError", "DistBackendError")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TorchRunner(PythonRunner):
+    """Runs ``module:function``, or a callable, with a `torch_integration.context.TorchContext`.
+
+    The nodes of the role form the default process group, rank = index. The usual variables
+    (``MASTER_ADDR``, ``MASTER_PORT``, ``RANK``, ``WORLD_SIZE``, ``LOCAL_RANK``, ``LOCAL_WORLD_SIZE``) are
+    set for libraries that look at them.
+
+    Args:
+        backend: of the default process group.
+        threads: that one process computes with; None shares the CPUs among the role's nodes on a host.
+
+    Raises:
+        PlanError: `threads` is not positive.
+    """
+
+    context: str = "torch_integration.context:TorchContext"
+    backend: str = "gloo"
+    threads: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.threads is not None and self.threads < 1:
+            raise PlanError(f"TorchRunner: threads is {self.threads}, it must be at least 1")
+
+    def environment(self, attempt: Attempt) -> Mapping[str, str]:
+        """The variables of the process; what the user gave in `env` wins."""
+        role = attempt.cluster.addresses[attempt.node.role]
+        hosts = [address.rpartition(":")[0] for address in role]
+        local_world_size = hosts.count(attempt.host)
+        master_host, _, master_port = role[0].rpartition(":")
+        threads = self.threads or max(1, len(os.sched_getaffinity(0)) // local_world_size)
+        variables = {
+            "MASTER_ADDR": master_host,
+            "MASTER_PORT": master_port,
+            "RANK": str(attempt.node.index),
+            "WORLD_SIZE": str(attempt.parallelism),
+            "LOCAL_RANK": str(hosts[: attempt.node.index].count(attempt.host)),
+            "LOCAL_WORLD_SIZE": str(local_world_size),
+            "OMP_NUM_THREADS": str(threads),
+            BACKEND_VARIABLE: self.backend,
+        }
+        if all(_is_loopback(host) for host in hosts):
+            variables["GLOO_SOCKET_IFNAME"] = "lo"  # else gloo asks the resolver for this host's name
+        return {**variables, **super().environment(attempt)}
+
+    def is_collateral(self, error: Mapping[str, Any]) -> bool:
+        """Whether `error` tells of a connection that a peer's end has broken."""
+        name = str(error["type"]).rpartition(".")[2]
+        return name in _PEER_ERRORS or (
+            name == "RuntimeError" and bool(_ECHOES.search(str(error["message"])))
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
