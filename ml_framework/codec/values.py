@@ -32,7 +32,7 @@ def fixed(column: Column, dtype: np.dtype[Any], value: Any) -> FixedValues:
     """The values ``(rows,)`` of a column of fixed width, and its validity (None if there is no null)."""
     if column.type.root is Root.DECIMAL:
         values, valid = _decimals(column, dtype, value)
-    elif isinstance(value, list | tuple):
+    elif isinstance(value, list | tuple | range):
         values, valid = _from_list(column, dtype, value)
     else:
         values, valid = _from_array(column, dtype, as_array(column.name, value))

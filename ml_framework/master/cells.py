@@ -185,7 +185,9 @@ def _ending(
 def _weigh(snapshot: Snapshot) -> Step:
     """Decide now, or let a failure that looks like an echo wait for its first cause."""
     is_echo = all(cause.failure.collateral for cause in snapshot.failures)
-    others = any(snapshot.nodes[node].state is NodeState.RUNNING for node in snapshot.gang)
+    # One that was stopped, and not by us, was stopped by Flink, which is about to say why.
+    untold = (NodeState.RUNNING, NodeState.STOPPED)
+    others = any(snapshot.nodes[node].state in untold for node in snapshot.gang)
     if not (is_echo and others):
         return _decide(snapshot)
     if len(snapshot.failures) > 1:

@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 _ORPHAN_GRACE = timedelta(seconds=1)
 """The grace of a process whose node nobody waits for any more."""
 
+_LAST_WORD_S = 0.5
+"""How long a node that its parent stops waits for the AM to take note."""
+
 _NUMBERS_INTERVAL_S = 0.2
 """Between two heartbeats at the least, however often numbers change."""
 
@@ -94,6 +97,7 @@ class Agent:
         self._outcome: wire.Outcome | None = None
         self._then: Callable[[], None] | None = None
         self._farewell: Farewell | None = None
+        self._parting: Farewell | None = None
         self._leaving = False
         self._numbers: dict[str, float] = {}
         self._numbers_changed = asyncio.Event()
@@ -129,6 +133,8 @@ class Agent:
                 raise event
             case MasterAt(address, token):
                 self._attend(address, token)
+            case wire.Finish() | ConversationEnded() if self._parting is not None:
+                self._farewell = self._parting
             case _ if not self._leaving:  # what the AM has to say comes too late then
                 self._handle_master(event)
 
@@ -247,9 +253,21 @@ class Agent:
         """Leave with the first farewell that was given; a later one can only shorten the process's grace."""
         if not self._leaving:
             self._leaving = True
-            self._when_ended(partial(setattr, self, "_farewell", farewell), grace)
+            self._when_ended(partial(self._part, farewell), grace)
         elif self._running is not None and grace is not None:
             self._running.stop(grace)
+
+    def _part(self, farewell: Farewell) -> None:
+        """Leave, but not before the AM has heard of it where it would take a node that is stopped for a lost one.
+
+        A parent that stops its node has its reason and tells it itself.
+        """
+        if farewell.event == "stopped" and self._link is not None and self._outcome is None:
+            self._parting = farewell
+            self._report(wire.Outcome.STOPPED)
+            asyncio.get_running_loop().call_later(_LAST_WORD_S, self.post, wire.Finish())
+        else:
+            self._farewell = farewell
 
     # Heartbeats
 

@@ -268,6 +268,14 @@ def test_an_echo_without_a_first_cause_is_the_cause_after_all() -> None:
     assert alone.state is State.FAILED
 
 
+def test_an_echo_of_a_node_that_flink_stopped_waits_for_flinks_word() -> None:
+    """A task that fails in Flink stops its node; the peers' echo of that is not the cause yet."""
+    drive = Drive(FIXED_WORKERS).start()
+    drive(ended(W0, Outcome.STOPPED))
+    assert drive(failed(W1, collateral=True))[-1] == Schedule(SettleElapsed(), TIMEOUTS.settle)
+    assert drive.state is State.RUNNING
+
+
 def test_an_echo_does_not_spoil_a_success() -> None:
     """A server that fails because the last driver left has done its duty."""
     drive = Drive(FIXED_WORKERS, PS).start()
