@@ -33,9 +33,36 @@ $(JAR): $(JAVA_SOURCES) hatch_build.py $(STAMP)
 	@echo "==> compiling the bridge"
 	@$(BIN)/python hatch_build.py $(JAR)
 
+# ROWS=20000 makes the demo short.
+ROWS ?=
+
+.PHONY: demo
+demo: $(STAMP) $(JAR)
+	@echo "==> running the flight-delay job"
+	@$(BIN)/python examples/flight_delay/job.py $(if $(ROWS),--rows $(ROWS))
+
+.PHONY: test
+test: $(STAMP) $(JAR)
+	@echo "==> running the tests"
+	@$(BIN)/python -m pytest
+
+.PHONY: bench
+bench: $(STAMP) $(JAR)
+	@echo "==> measuring the data path (some minutes)"
+	@$(BIN)/python benchmarks/data_path.py $(BENCH_ARGS)
+
+# The jar is compiled with every warning an error; the import arrows are a test.
+.PHONY: check
+check: $(STAMP) $(JAR)
+	@echo "==> checking lint, format, types, Java warnings and import arrows"
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest -q tests/test_import_arrows.py
+
 .PHONY: proto
 proto: $(STAMP)
-	$(BIN)/python -m ml_framework.rpc.generate
+	@$(BIN)/python -m ml_framework.rpc.generate
 
 .PHONY: clean
 clean:

@@ -64,11 +64,13 @@ else:
     class BridgeHook(BuildHookInterface):  # type: ignore[type-arg]
         """Builds the jar before the wheel (or the editable install) is put together."""
 
-        def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002 - hatch's
             """Called by hatch."""
             compile_jar(ROOT / "java" / "src" / "main" / "java", ROOT / JAR)
             build_data["artifacts"].append(str(JAR))
 
 
 if __name__ == "__main__":
-    compile_jar(ROOT / "java" / "src" / "main" / "java", Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / JAR)
+    compile_jar(
+        ROOT / "java" / "src" / "main" / "java", Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / JAR
+    )

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import timedelta
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ml_framework.errors import PlanError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_SMALLEST_QUEUE_BYTES = 4096
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,8 @@ class RestartPolicy:
 
     def delay(self, restarts: int) -> timedelta:
         """The wait before the restart after `restarts` earlier ones."""
-        return min(self.backoff * 2 ** min(restarts, 30), self.max_backoff)
+        doubled: timedelta = self.backoff * 2 ** min(restarts, 30)
+        return min(doubled, self.max_backoff)
 
 
 @dataclass(frozen=True)
@@ -69,8 +74,8 @@ class JobConfig:
         timeouts: every time limit.
         restart: restarts in place.
         queue_bytes: capacity of each byte queue, a power of two; None sizes it by the row.
-        log_dir: folder for the logs of user processes, one folder a job below it; None takes ``ml-on-flink-logs``
-            in the temporary folder.
+        log_dir: folder for the logs of user processes, one folder a job below it; None takes
+            ``ml-on-flink-logs`` in the temporary folder.
         env: environment variables for every user process.
     """
 
@@ -82,8 +87,10 @@ class JobConfig:
 
     def __post_init__(self) -> None:
         size = self.queue_bytes
-        if size is not None and (size < 4096 or size & (size - 1)):
-            raise PlanError(f"JobConfig.queue_bytes is {size}, it must be a power of two of at least 4096")
+        if size is not None and (size < _SMALLEST_QUEUE_BYTES or size & (size - 1)):
+            raise PlanError(
+                f"JobConfig.queue_bytes is {size}, it must be a power of two, {_SMALLEST_QUEUE_BYTES} or more"
+            )
 
 
 def to_json(config: Timeouts | RestartPolicy) -> dict[str, Any]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ml_framework.errors import PlanError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _ROLE_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
@@ -107,7 +109,12 @@ class JobSpec:
         return {
             "name": self.name,
             "roles": [
-                {"name": r.name, "parallelism": r.parallelism, "kind": r.kind.value, "restartable": r.restartable}
+                {
+                    "name": r.name,
+                    "parallelism": r.parallelism,
+                    "kind": r.kind.value,
+                    "restartable": r.restartable,
+                }
                 for r in self.roles
             ],
         }

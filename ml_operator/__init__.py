@@ -1,7 +1,7 @@
 """Plans an ML cluster as part of a PyFlink job.
 
-`MLJob` adds an application master and roles to the user's job graph: each role becomes an operator whose subtasks
-start and guard one Python process each. The only package of ml-on-flink that imports PyFlink.
+`MLJob` adds an application master and roles to the user's job graph: each role becomes an operator whose
+subtasks start and guard one Python process each. The only package of ml-on-flink that imports PyFlink.
 """
 
 from ml_framework.config import JobConfig, RestartPolicy, Timeouts

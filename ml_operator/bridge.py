@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from functools import cached_property
 from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pyflink.common import Configuration
-from pyflink.datastream import StreamExecutionEnvironment
 from pyflink.java_gateway import get_gateway
 
 from ml_framework.errors import PlanError
+
+if TYPE_CHECKING:
+    from pyflink.datastream import StreamExecutionEnvironment
 
 JAR_NAME = "ml-on-flink.jar"
 
@@ -19,7 +21,9 @@ def jar_path() -> str:
     """Path of the bridge jar that ships with this package; `PlanError` where it was not built."""
     jar = resources.files("ml_operator") / "jars" / JAR_NAME
     if not jar.is_file():
-        raise PlanError(f"the bridge {JAR_NAME} is not built: install the package with a JDK 17, or run `make`")
+        raise PlanError(
+            f"the bridge {JAR_NAME} is not built: install the package with a JDK 17, or run `make`"
+        )
     return str(jar)
 
 

@@ -6,14 +6,17 @@ import os
 import shutil
 from datetime import timedelta
 from pathlib import Path
-
-from pyflink.common import Configuration
+from typing import TYPE_CHECKING
 
 from ml_framework.codec import Layout, find
 from ml_framework.codec.schema import Root
 from ml_framework.errors import PlanError
 from ml_framework.spec import RoleKind, RoleSpec
-from ml_operator.plan import JobPlan, RolePlan
+
+if TYPE_CHECKING:
+    from pyflink.common import Configuration
+
+    from ml_operator.plan import JobPlan, RolePlan
 
 _MAX_ROWTIME_PRECISION = 3
 
@@ -23,8 +26,8 @@ def check_runtime_mode(options: Configuration) -> None:
     mode = options.get_string("execution.runtime-mode", "STREAMING").upper()
     if mode != "STREAMING":
         raise PlanError(
-            f"execution.runtime-mode is {mode}: an ML cluster runs in STREAMING mode only, where bounded input ends "
-            "just the same and checkpoints are taken. Set execution.runtime-mode to STREAMING."
+            f"execution.runtime-mode is {mode}: an ML cluster runs in STREAMING mode only, where bounded "
+            "input ends just the same and checkpoints are taken. Set execution.runtime-mode to STREAMING."
         )
 
 
@@ -38,20 +41,22 @@ def check_role(
     plan: JobPlan,
     options: Configuration,
     name: str,
+    *,
     parallelism: int,
     kind: RoleKind | str,
-    source: object,
-    output: object,
+    has_output: bool,
 ) -> RoleSpec:
     """What can be said of a role before its input is looked at."""
     if plan.master is None:
-        raise PlanError(f"role {name!r}: job {plan.name!r} has no application master yet: call add_am_role() first")
+        raise PlanError(
+            f"role {name!r}: job {plan.name!r} has no application master yet: call add_am_role() first"
+        )
     if name in {role.name for role in plan.roles}:
         raise PlanError(f"role {name!r} is there already: give each role a name of its own")
     if kind not in tuple(RoleKind):
         raise PlanError(f"role {name!r}: kind is {kind!r}, it must be one of {', '.join(RoleKind)}")
     check_runtime_mode(options)
-    spec = RoleSpec(name, parallelism, RoleKind(kind), restartable=output is None)
+    spec = RoleSpec(name, parallelism, RoleKind(kind), restartable=not has_output)
     _check_slots(options, spec)
     return spec
 
@@ -105,14 +110,16 @@ def check_columns(role: RolePlan) -> None:
     if role.rowtime is None:
         return
     if role.output is None:
-        raise PlanError(f"role {role.name!r}: rowtime={role.rowtime!r} names an output column, declare output= too")
+        raise PlanError(
+            f"role {role.name!r}: rowtime={role.rowtime!r} names an output column, declare output= too"
+        )
     _check_named(role.name, "rowtime", role.rowtime, role.output)
     column = role.output.schema.columns[role.output.schema.names.index(role.rowtime)]
     is_time = column.type.root in (Root.TIMESTAMP, Root.TIMESTAMP_LTZ)
     if not is_time or (column.type.precision or 0) > _MAX_ROWTIME_PRECISION:
         raise PlanError(
-            f"role {role.name!r}: rowtime column {role.rowtime!r} is {column.type}: a time attribute is TIMESTAMP or "
-            "TIMESTAMP_LTZ of precision 0 to 3"
+            f"role {role.name!r}: rowtime column {role.rowtime!r} is {column.type}: a time attribute is "
+            "TIMESTAMP or TIMESTAMP_LTZ of precision 0 to 3"
         )
 
 

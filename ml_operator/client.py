@@ -1,20 +1,24 @@
-"""A submitted job as its client sees it: the cluster's state while it runs, the first cause when it failed."""
+"""A submitted job as its client sees it: the cluster's state while it runs, the first cause when it fails."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from py4j.protocol import Py4JJavaError
-from pyflink.common import JobClient
 from pyflink.java_gateway import get_gateway
 
 from ml_framework.errors import JobFailed, MasterUnreachable
 from ml_framework.rpc.channel import fetch_status
-from ml_framework.rpc.wire import ClusterStatus
-from ml_operator.bridge import Bridge
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import timedelta
+
+    from pyflink.common import JobClient
+
+    from ml_framework.rpc.wire import ClusterStatus
+    from ml_operator.bridge import Bridge
 
 _STATUS_TIMEOUT_S = 2.0
 _CANCEL_TIMEOUT_S = 30

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import cached_property
-from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pyflink.common import Configuration, JobClient
-from pyflink.datastream import DataStream, StreamExecutionEnvironment
 from pyflink.table import StreamTableEnvironment, Table
 
 from ml_framework.codec import Layout, plan_layout
 from ml_framework.config import JobConfig
 from ml_framework.errors import PlanError
-from ml_framework.rpc.wire import ClusterStatus
 from ml_framework.runner.base import Program, Runner
-from ml_framework.spec import RoleKind, RoleSpec
+from ml_framework.spec import RoleKind
 from ml_operator import checks
 from ml_operator.bridge import Bridge, environment_options
 from ml_operator.client import JobMonitor
@@ -26,21 +21,30 @@ from ml_operator.render import render
 from ml_operator.table import Output, Rows, RowStream, schema_of
 from ml_operator.translate import Translation
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from pyflink.common import Configuration, JobClient
+    from pyflink.datastream import DataStream, StreamExecutionEnvironment
+
+    from ml_framework.rpc.wire import ClusterStatus
+
 _DEFAULT_MAX_DELAY = timedelta(milliseconds=20)
 
 
 class MLJob:
     """An ML cluster as part of a PyFlink job.
 
-    Every call validates first and then adds its operators to the environment's graph, as PyFlink's own calls do;
-    nothing runs before ``env.execute``, ``StatementSet.execute`` or the like.
+    Every call validates first and then adds its operators to the environment's graph, as PyFlink's own calls
+    do; nothing runs before ``env.execute``, ``StatementSet.execute`` or the like.
 
     Args:
         env: the environment of the user's job.
         name: name of the cluster, unique in the job; the operators' uids begin with it.
         config: time limits, restarts, queues, logs.
-        table_env: the table environment of the user's job, needed when a role has a Table as output and none as
-            input; made from `env` if left out.
+        table_env: the table environment of the user's job, needed when a role has a Table as output and none
+            as input; made from `env` if left out.
     """
 
     def __init__(
@@ -65,7 +69,9 @@ class MLJob:
             PlanError: the job has an application master already, or its environment cannot carry one.
         """
         if self._plan.master is not None:
-            raise PlanError(f"job {self._plan.name!r} has an application master already: call add_am_role once")
+            raise PlanError(
+                f"job {self._plan.name!r} has an application master already: call add_am_role once"
+            )
         options = environment_options(self._env)
         checks.check_runtime_mode(options)
         checks.default_restart_strategy(options)
@@ -101,10 +107,10 @@ class MLJob:
                 `TypeInformation`, which makes a DataStream.
             kind: what the role means for the end of the job: ``drives`` it, ``serves`` the drivers, or stands
                 at the ``side``.
-            partition_by: input column whose equal values go to one node; else rows are spread round robin, and
-                a keyed stream stays keyed.
-            rowtime: output column, TIMESTAMP or TIMESTAMP_LTZ of precision 0 to 3, that is the time attribute of
-                the output; else an emitted row carries the largest timestamp of the batch last handed out.
+            partition_by: input column whose equal values go to one node; else rows are spread round robin,
+                and a keyed stream stays keyed.
+            rowtime: output column, TIMESTAMP or TIMESTAMP_LTZ of precision 0 to 3, that is the time attribute
+                of the output; else an emitted row carries the largest timestamp of the batch last handed out.
             groups: input columns as tensors: ``{"dense": ["a", "b"]}`` is one matrix ``(rows, 2)``,
                 ``{"embedding": 16}`` an ARRAY column of exactly 16 elements.
             codec: ``columns``, ``raw``, ``json``, ``pickle``, or ``module:name`` of a `Codec` of your own.
@@ -118,7 +124,14 @@ class MLJob:
         Raises:
             PlanError: the role cannot run as described; the message names it and the remedy.
         """
-        spec = checks.check_role(self._plan, self._options, name, parallelism, kind, input, output)
+        spec = checks.check_role(
+            self._plan,
+            self._options,
+            name,
+            parallelism=parallelism,
+            kind=kind,
+            has_output=output is not None,
+        )
         runner.validate(name)
         rows = None if input is None else self._read(name, input, parallelism)
         j_output = None if output is None else self._rows.output_type(name, output)
@@ -204,7 +217,9 @@ class _Layouts:
         self.output: Layout | None = None
         try:
             if rows is not None:
-                self.input = plan_layout(rows.schema, groups, timestamps=j_output is not None, max_rows=max_rows)
+                self.input = plan_layout(
+                    rows.schema, groups, timestamps=j_output is not None, max_rows=max_rows
+                )
             if j_output is not None:
                 self.output = plan_layout(schema_of(j_output), timestamps=True, max_rows=max_rows)
         except PlanError as error:

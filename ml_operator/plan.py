@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from ml_framework.codec import Layout
 from ml_framework.codec.layout import DTYPES, Block
-from ml_framework.runner.base import Program
 from ml_framework.spec import JobSpec, RoleSpec
+
+if TYPE_CHECKING:
+    from ml_framework.codec import Layout
+    from ml_framework.runner.base import Program
 
 _SMALLEST_QUEUE_BYTES = 1 << 18
 _LARGEST_QUEUE_BYTES = 1 << 26
@@ -21,7 +24,8 @@ class AMConfig:
 
     Args:
         port: TCP port that the AM listens on; 0 lets the system choose.
-        state_machine: an object like `ml_framework.master.DefaultStateMachine`, picklable; None takes that one.
+        state_machine: a `ml_framework.master.StateMachine` of your own, picklable; None takes the
+            standard one.
     """
 
     port: int = 0

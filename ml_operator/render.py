@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from ml_framework.codec import Layout
-from ml_operator.plan import JobPlan, RolePlan
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ml_framework.codec import Layout
+    from ml_operator.plan import JobPlan, RolePlan
 
 
 def render(plan: JobPlan, style: Literal["text", "mermaid"] = "text") -> str:

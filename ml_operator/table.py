@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pyflink.common.typeinfo import TypeInformation
 from pyflink.datastream import DataStream, KeyedStream
@@ -12,9 +12,11 @@ from pyflink.table import DataTypes, StreamTableEnvironment, Table
 from pyflink.table.types import DataType, _to_java_data_type
 from pyflink.util.exceptions import TableException
 
-from ml_framework.codec import Column, ColumnType, Schema
+from ml_framework.codec import Schema
 from ml_framework.errors import PlanError
-from ml_operator.bridge import Bridge
+
+if TYPE_CHECKING:
+    from ml_operator.bridge import Bridge
 
 Output: TypeAlias = Sequence[tuple[str, DataType]] | TypeInformation
 
@@ -54,7 +56,9 @@ class Rows:
             return self._read_table(role, source)
         if isinstance(source, DataStream):
             return self._read_stream(role, source, parallelism, uid)
-        raise PlanError(f"role {role!r}: input is a {type(source).__name__}, it must be a Table or a DataStream")
+        raise PlanError(
+            f"role {role!r}: input is a {type(source).__name__}, it must be a Table or a DataStream"
+        )
 
     def _read_table(self, role: str, table: Table) -> RowStream:
         j_type = table._j_table.getResolvedSchema().toPhysicalRowDataType()

@@ -9,17 +9,20 @@ import sys
 import tempfile
 import uuid
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cloudpickle
-from pyflink.datastream import StreamExecutionEnvironment
 
 from ml_framework import config as configs
-from ml_framework.config import JobConfig
-from ml_framework.spec import JobSpec
 from ml_operator.bridge import Bridge, python_options
 from ml_operator.plan import AMConfig, RolePlan, queue_bytes
-from ml_operator.table import RowStream
+
+if TYPE_CHECKING:
+    from pyflink.datastream import StreamExecutionEnvironment
+
+    from ml_framework.config import JobConfig
+    from ml_framework.spec import JobSpec
+    from ml_operator.table import RowStream
 
 _KILL_MARGIN_MS = 3_000
 """What a guarded process gets beyond its own grace before it is killed from outside."""
@@ -51,7 +54,7 @@ class Translation:
         )
 
     def add_role(self, role: RolePlan, spec: JobSpec, rows: RowStream | None, j_output_type: Any) -> Any:
-        """Add a role's nodes and tell the AM of `spec`; returns the Java stream of the rows that come back."""
+        """Add a role's nodes and tell the AM of `spec`; returns the Java stream of rows that come back."""
         self._j_settings.setJob(json.dumps(spec.to_json()))
         j_rows = None if rows is None else self._partition(role, rows)
         uid = f"{self._name}/{role.name}"
@@ -99,8 +102,14 @@ class Translation:
             "timeouts": configs.to_json(self._config.timeouts),
             "env": dict(self._config.env),
         }
-        rowtime = -1 if role.rowtime is None or role.output is None else role.output.schema.names.index(role.rowtime)
-        precision = 0 if rowtime < 0 or role.output is None else role.output.schema.columns[rowtime].type.precision
+        rowtime = (
+            -1
+            if role.rowtime is None or role.output is None
+            else role.output.schema.names.index(role.rowtime)
+        )
+        precision = (
+            0 if rowtime < 0 or role.output is None else role.output.schema.columns[rowtime].type.precision
+        )
         return {
             **self._common_settings(),
             "role": role.name,

@@ -258,7 +258,7 @@ class Agent:
             self._running.stop(grace)
 
     def _part(self, farewell: Farewell) -> None:
-        """Leave, but not before the AM has heard of it where it would take a node that is stopped for a lost one.
+        """Leave; the AM hears of it first where it would take a node that is stopped for a lost one.
 
         A parent that stops its node has its reason and tells it itself.
         """

@@ -148,6 +148,8 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
             continue;
         }
         drainAll();
+        // A source role has no watermark of its own, and one that returned early never saw the last one.
+        output.emitWatermark(Watermark.MAX_WATERMARK);
         super.finish();
     }
 

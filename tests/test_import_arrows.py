@@ -1,0 +1,81 @@
+"""Who may import whom: the arrows of docs/design.md, asserted over every import statement."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[1]
+OURS = ("ml_framework", "ml_operator", "torch_integration", "tf_integration")
+PARTS = ("byte_queue", "codec", "context", "runner", "rpc", "master", "node", "testing")
+
+# package → what of ours, and which foreign packages of note, it may import
+MAY_IMPORT = {
+    "ml_framework": {"ml_framework"},
+    "ml_operator": {"ml_framework", "ml_operator", "pyflink", "py4j"},
+    "torch_integration": {"ml_framework", "ml_operator", "torch_integration", "torch"},
+    "tf_integration": {"ml_framework", "ml_operator", "tf_integration", "tensorflow"},
+}
+PART_MAY_IMPORT = {
+    "byte_queue": set(),
+    "codec": set(),
+    "context": {"byte_queue", "codec"},
+    "runner": {"context"},
+    "rpc": set(),
+    "master": {"rpc"},
+    "node": {"context", "rpc", "runner"},
+    "testing": set(PARTS),
+}
+OF_NOTE = {*OURS, "pyflink", "py4j", "torch", "tensorflow"}
+
+
+def imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            yield node.module
+
+
+def modules(folder: str) -> list[Path]:
+    return [path for path in (ROOT / folder).rglob("*.py") if "_generated" not in path.parts]
+
+
+@pytest.mark.parametrize("package", OURS)
+def test_packages_import_along_the_arrows(package: str) -> None:
+    found = {
+        (path.relative_to(ROOT).as_posix(), name)
+        for path in modules(package)
+        for name in imports(path)
+        if name.partition(".")[0] in OF_NOTE - MAY_IMPORT[package]
+    }
+    assert not found
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_parts_of_the_framework_import_along_the_arrows(part: str) -> None:
+    found = set()
+    for path in modules(f"ml_framework/{part}"):
+        for name in imports(path):
+            pieces = name.split(".")
+            is_part = pieces[0] == "ml_framework" and len(pieces) > 1 and pieces[1] in PARTS
+            if is_part and pieces[1] != part and pieces[1] not in PART_MAY_IMPORT[part]:
+                found.add((path.relative_to(ROOT).as_posix(), name))
+    assert not found
+
+
+@pytest.mark.parametrize("folder", ["torch_integration", "tf_integration"])
+def test_integrations_do_not_need_flink_in_the_users_process(folder: str) -> None:
+    found = {
+        name
+        for path in modules(folder)
+        for name in imports(path)
+        if name.startswith(("ml_operator", "pyflink"))
+    }
+    assert not found
