@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import subprocess
 import warnings
+from typing import TYPE_CHECKING
 
 import pytest
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 
 @pytest.fixture(scope="session")
-def gateway() -> None:
-    """The JVM that PyFlink starts once a session; its own start-up warnings are not ours."""
+def gateway() -> Iterator[None]:
+    """The JVM that PyFlink starts once a session; its own start-up warnings are not ours.
+
+    PyFlink drops the process object without closing its pipes; the standard library keeps it until it has ended.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from pyflink.java_gateway import get_gateway  # noqa: PLC0415 - unit tests need no JVM
 
         get_gateway()
+    dropped = list(subprocess._active)
+    yield
+    for process in dropped:
+        for pipe in (process.stdin, process.stderr):
+            pipe.close()

@@ -75,6 +75,17 @@ def test_random_tables_come_back_bit_for_bit(java, frame_of):
     assert answers == [frame for _, frames in cases for frame in frames for _ in range(2)]
 
 
+def test_a_frame_is_full_by_its_rows_or_its_bytes(java, frame_of):
+    """Java ends a frame after `max_rows` rows, or a mebibyte of strings and arrays."""
+    schema = Schema.parse([("a", "INT"), ("s", "STRING")])
+    layout = plan_layout(schema, max_rows=10)
+    many = frame_of(layout, {"a": range(25), "s": ["x"] * 25})
+    large = frame_of(layout, {"a": range(5), "s": ["x" * 400_000] * 5})
+    answers = [decode(layout, memoryview(answer)) for answer in java((layout, [many, large]))]
+    assert [batch.rows for batch in answers] == [10, 10, 5] * 2 + [3, 2] * 2
+    assert [value for batch in answers[:3] for value in batch["a"].tolist()] == list(range(25))
+
+
 def test_a_broken_frame_is_refused_at_both_ends(java, frame_of):
     """A frame that does not follow its layout is an error, not garbage."""
     layout = plan_layout(Schema.parse([("a", "INT NOT NULL"), ("s", "STRING NOT NULL")]))

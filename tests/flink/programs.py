@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from ml_framework.testing.waiting import eventually
+
 
 def echo(ctx: Any) -> None:
     """Every column back as it came."""
@@ -65,6 +67,7 @@ def fail_in_third_batch(ctx: Any) -> None:
     """Raises in the third batch, on rank 1 only."""
     for number, batch in enumerate(ctx.batches()):
         if ctx.rank == 1 and number == 2:
+            mark(ctx)
             raise ZeroDivisionError("third batch")
         ctx.emit(x=batch["x"], y=batch["x"])
 
@@ -72,18 +75,21 @@ def fail_in_third_batch(ctx: Any) -> None:
 def wrong_column(ctx: Any) -> None:
     """Asks for a column that is not there."""
     for batch in ctx.batches():
+        mark(ctx)
         ctx.emit(x=batch["no_such_column"], y=batch["x"])
 
 
 def exit_three(ctx: Any) -> None:
     """Leaves by sys.exit(3)."""
     for _ in ctx.batches():
+        mark(ctx)
         sys.exit(3)
 
 
 def segfault(ctx: Any) -> None:
     """Dies of a segmentation fault."""
     for _ in ctx.batches():
+        mark(ctx)
         os.kill(os.getpid(), signal.SIGSEGV)
 
 
@@ -124,3 +130,82 @@ def echo_objects(ctx: Any) -> None:
     """What a codec hands out, as it is."""
     for values in ctx.batches():
         ctx.emit(values)
+
+
+def wait_for_stop(ctx: Any) -> None:
+    """A driver without rows that runs until it is stopped."""
+    mark(ctx)
+    ctx.stopping.wait()
+
+
+def stop_reading(ctx: Any) -> None:
+    """Emits more than anybody takes in one go, and reads no further until it is killed."""
+    for batch in ctx.batches():
+        ctx.emit(x=batch["x"])
+        ctx.stopping.wait(0.5)  # meanwhile the in-queue fills
+        mark(ctx)
+        while True:
+            ctx.emit(x=batch["x"])
+
+
+def never_stop(ctx: Any) -> None:
+    """Runs on whatever it is asked."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    mark(ctx)
+    while True:
+        signal.pause()
+
+
+def latest_checkpoint(ctx: Any) -> int:
+    """The number of the last completed checkpoint, 0 if there is none."""
+    folders = Path(ctx.params["folder"], "checkpoints").glob("*/chk-*/_metadata")
+    return max((int(path.parent.name.removeprefix("chk-")) for path in folders), default=0)
+
+
+def fail_after_checkpoints(ctx: Any) -> None:
+    """x → x + 1; fails once, on one node, after some completed checkpoints."""
+    folder = Path(ctx.params["folder"])
+    first = folder / f"{ctx.role}-{ctx.index}-{ctx.attempt}"
+    for batch in ctx.batches():
+        if not first.exists():
+            first.write_text(str(batch["x"].min()))
+        ctx.emit(x=batch["x"], y=batch["x"] + 1)
+        if ctx.attempt == 0 and ctx.index == 1 and latest_checkpoint(ctx) >= ctx.params["checkpoints"]:
+            raise RuntimeError("once, after some checkpoints")
+
+
+def await_checkpoints(ctx: Any) -> None:
+    """A driver that waits for both nodes of the role "sink" to end, and then for some checkpoints."""
+    folder = Path(ctx.params["folder"])
+    eventually(lambda: len(list(folder.glob("sink-*"))) == 2, timeout_s=60)
+    before = latest_checkpoint(ctx)
+    eventually(lambda: latest_checkpoint(ctx) >= before + ctx.params["checkpoints"], timeout_s=30)
+    (folder / ctx.role).write_text(f"{before} {latest_checkpoint(ctx)}")
+
+
+def echo_in_sevens(ctx: Any) -> None:
+    """Every column back, seven rows at a time."""
+    for batch in ctx.batches(batch_size=7):
+        ctx.emit(**batch)
+
+
+def echo_with_nulls(ctx: Any) -> None:
+    """Every column back, its nulls included."""
+    for batch in ctx.batches():
+        ctx.emit(**{name: _masked(values, batch.valid(name)) for name, values in batch.items()})
+
+
+def _masked(values: Any, valid: Any) -> Any:
+    return np.ma.array(values, mask=~valid) if isinstance(values, np.ndarray) else values
+
+
+def report_python(ctx: Any) -> None:
+    """Where this interpreter and a module of the user's come from."""
+    ctx.emit(name=["prefix", "executable"], value=[sys.prefix, sys.executable])
+
+
+def report_shipped(ctx: Any) -> None:
+    """What a module says that was shipped with the job."""
+    import shipped  # noqa: PLC0415
+
+    ctx.emit(name=["prefix", "shipped"], value=[sys.prefix, shipped.WORD])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 import psutil
 from pyflink.common import Configuration, JobClient
 from pyflink.datastream import StreamExecutionEnvironment
-from pyflink.table import DataTypes, StreamTableEnvironment, Table
+from pyflink.table import DataTypes, StreamTableEnvironment, Table, TableDescriptor
 
 from ml_framework.runner import PythonRunner
 from ml_operator import JobConfig, MLJob
@@ -17,15 +19,37 @@ from ml_operator import JobConfig, MLJob
 PROGRAMS = str(Path(__file__).parents[1] / "flink")
 
 
+SESSION = ("ML_ON_FLINK_TESTS", os.environ.setdefault("ML_ON_FLINK_TESTS", uuid.uuid4().hex))
+"""Every process that these tests start inherits this variable, by which it is told from those of other tests."""
+
+
+def processes(module: str = "ml_framework.") -> list[psutil.Process]:
+    """The running processes of these tests whose Python module's name begins with `module`."""
+    return [process for process in psutil.process_iter() if _runs(process, module)]
+
+
+def _runs(process: psutil.Process, module: str) -> bool:
+    try:
+        return f"-m {module}" in " ".join(process.cmdline()) and _is_ours(process)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _is_ours(process: psutil.Process) -> bool:
+    return process.environ().get(SESSION[0]) == SESSION[1]
+
+
 def ours() -> list[str]:
-    """Processes, files and shared-memory segments of ours on this machine."""
-    processes = []
-    for process in psutil.process_iter(["cmdline"]):
-        command = " ".join(process.info["cmdline"] or ())
-        if "-m ml_framework." in command:
-            processes.append(f"process {process.pid}: {command}")
-    folders = [str(path) for root in ("/dev/shm", "/tmp") for path in Path(root).glob("mlflink-*")]
-    return processes + folders
+    """Processes, files and shared-memory segments of these tests on this machine."""
+    left = [f"process {process.pid} ({process.status()})" for process in processes()]
+    folders = {path for root in ("/dev/shm", "/tmp") for path in Path(root).glob("mlflink-*")}
+    return left + [str(folder) for folder in folders - _in_use_by_others(folders)]
+
+
+def _in_use_by_others(folders: set[Path]) -> set[Path]:
+    """Those whose doorbell a process of somebody else has open."""
+    owners = {Path(bell.laddr).parent: bell.pid for bell in psutil.net_connections("unix") if bell.laddr}
+    return {folder for folder in folders if owners.get(folder) and not _is_ours(psutil.Process(owners[folder]))}
 
 
 def program(name: str, **params: Any) -> PythonRunner:
@@ -69,6 +93,16 @@ def collect(table: Table) -> list[tuple[Any, ...]]:
     """Run the job that `table` comes from, and return its rows."""
     with table.execute().collect() as results:
         return [tuple(row) for row in results]
+
+
+def insert(table: Table, connector: str = "blackhole", **options: str) -> JobClient:
+    """Start the job that writes `table` to a sink; options as in `make_flink`."""
+    descriptor = TableDescriptor.for_connector(connector)
+    for name, value in options.items():
+        descriptor.option(name.replace("__", ".").replace("_", "-"), value)
+    client = table.execute_insert(descriptor.build()).get_job_client()
+    assert client is not None
+    return client
 
 
 def make_flink(config: JobConfig | None = None, parallelism: int = 2, **options: str) -> Flink:

@@ -19,13 +19,8 @@ abstract class BlockWriter {
         };
     }
 
-    /** Takes the {@code index}-th row of the frame. */
-    abstract void append(RowData row, int index);
-
-    /** The same of a row that has no null, and whose slots were copied. */
-    void append(RowData row, int index, BinarySlots slots) {
-        append(row, index);
-    }
+    /** Takes the {@code index}-th row of the frame; {@code nulls} is false if none of its fields is null. */
+    abstract void append(RowData row, int index, boolean nulls);
 
     /** The block's buffers, in order. */
     abstract List<FrameBuffer> buffers();

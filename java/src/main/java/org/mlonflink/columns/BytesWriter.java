@@ -16,9 +16,9 @@ final class BytesWriter extends BlockWriter {
     }
 
     @Override
-    void append(RowData row, int index) {
+    void append(RowData row, int index, boolean nulls) {
         int field = column.field();
-        if (column.nullable() && row.isNullAt(field)) {
+        if (nulls && column.nullable() && row.isNullAt(field)) {
             values.addNull();
         } else if (column.storage() == Storage.STRING) {
             values.add(row.getString(field));

@@ -24,7 +24,6 @@ final class FixedWriter extends BlockWriter implements FrameBuffer {
     private final byte[] values;
     private final int rowStep;
     private final int slotStep;
-    private final SlotCopy numbers; // null where a binary row has another form of the values than frames have
 
     FixedWriter(Block block, int maxRows, IntSupplier rows) {
         this.columns = block.columns().toArray(Column[]::new);
@@ -37,7 +36,6 @@ final class FixedWriter extends BlockWriter implements FrameBuffer {
         // One cache line more than the rows need: columns a power of two apart would share a few lines of the cache.
         this.slotStep = isMatrix ? width : aligned(Math.multiplyExact(maxRows, width)) + FrameLayout.ALIGNMENT;
         this.values = new byte[Math.multiplyExact(isMatrix ? maxRows : fields.length, isMatrix ? rowStep : slotStep)];
-        this.numbers = storage.isNumber() ? new SlotCopy(fields, width, slotStep) : null;
         this.validity = new Validity[fields.length];
         for (int slot = 0; slot < fields.length; slot++) {
             validity[slot] = !isMatrix && columns[slot].nullable() ? new Validity(rows) : null;
@@ -45,69 +43,60 @@ final class FixedWriter extends BlockWriter implements FrameBuffer {
     }
 
     @Override
-    void append(RowData row, int index) {
+    void append(RowData row, int index, boolean nulls) {
         int at = index * rowStep;
         switch (storage) {
-            case BOOL -> booleans(row, index, at);
-            case INT8 -> bytes(row, index, at);
-            case INT16 -> shorts(row, index, at);
-            case INT32, DATE -> ints(row, index, at);
-            case INT64 -> longs(row, index, at);
-            case FLOAT32 -> floats(row, index, at);
-            case FLOAT64 -> doubles(row, index, at);
+            case BOOL -> booleans(row, index, at, nulls);
+            case INT8 -> bytes(row, index, at, nulls);
+            case INT16 -> shorts(row, index, at, nulls);
+            case INT32, DATE -> ints(row, index, at, nulls);
+            case INT64 -> longs(row, index, at, nulls);
+            case FLOAT32 -> floats(row, index, at, nulls);
+            case FLOAT64 -> doubles(row, index, at, nulls);
             default -> objects(row, index, at);
         }
     }
 
-    @Override
-    void append(RowData row, int index, BinarySlots slots) {
-        if (numbers == null) {
-            append(row, index);
-        } else {
-            numbers.copy(slots.bytes(), slots.first(), values, index * rowStep);
-        }
-    }
-
-    private void booleans(RowData row, int index, int at) {
+    private void booleans(RowData row, int index, int at, boolean nulls) {
         for (int slot = 0; slot < fields.length; slot++, at += slotStep) {
-            boolean value = !isNull(row, slot, index) && row.getBoolean(fields[slot]);
+            boolean value = !(nulls && isNull(row, slot, index)) && row.getBoolean(fields[slot]);
             values[at] = (byte) (value ? 1 : 0);
         }
     }
 
-    private void bytes(RowData row, int index, int at) {
+    private void bytes(RowData row, int index, int at, boolean nulls) {
         for (int slot = 0; slot < fields.length; slot++, at += slotStep) {
-            values[at] = isNull(row, slot, index) ? 0 : row.getByte(fields[slot]);
+            values[at] = nulls && isNull(row, slot, index) ? 0 : row.getByte(fields[slot]);
         }
     }
 
-    private void shorts(RowData row, int index, int at) {
+    private void shorts(RowData row, int index, int at, boolean nulls) {
         for (int slot = 0; slot < fields.length; slot++, at += slotStep) {
-            Bytes.SHORT.set(values, at, isNull(row, slot, index) ? (short) 0 : row.getShort(fields[slot]));
+            Bytes.SHORT.set(values, at, nulls && isNull(row, slot, index) ? (short) 0 : row.getShort(fields[slot]));
         }
     }
 
-    private void ints(RowData row, int index, int at) {
+    private void ints(RowData row, int index, int at, boolean nulls) {
         for (int slot = 0; slot < fields.length; slot++, at += slotStep) {
-            Bytes.INT.set(values, at, isNull(row, slot, index) ? 0 : row.getInt(fields[slot]));
+            Bytes.INT.set(values, at, nulls && isNull(row, slot, index) ? 0 : row.getInt(fields[slot]));
         }
     }
 
-    private void longs(RowData row, int index, int at) {
+    private void longs(RowData row, int index, int at, boolean nulls) {
         for (int slot = 0; slot < fields.length; slot++, at += slotStep) {
-            Bytes.LONG.set(values, at, isNull(row, slot, index) ? 0L : row.getLong(fields[slot]));
+            Bytes.LONG.set(values, at, nulls && isNull(row, slot, index) ? 0L : row.getLong(fields[slot]));
         }
     }
 
-    private void floats(RowData row, int index, int at) {
+    private void floats(RowData row, int index, int at, boolean nulls) {
         for (int slot = 0; slot < fields.length; slot++, at += slotStep) {
-            Bytes.FLOAT.set(values, at, isNull(row, slot, index) ? Float.NaN : row.getFloat(fields[slot]));
+            Bytes.FLOAT.set(values, at, nulls && isNull(row, slot, index) ? Float.NaN : row.getFloat(fields[slot]));
         }
     }
 
-    private void doubles(RowData row, int index, int at) {
+    private void doubles(RowData row, int index, int at, boolean nulls) {
         for (int slot = 0; slot < fields.length; slot++, at += slotStep) {
-            Bytes.DOUBLE.set(values, at, isNull(row, slot, index) ? Double.NaN : row.getDouble(fields[slot]));
+            Bytes.DOUBLE.set(values, at, nulls && isNull(row, slot, index) ? Double.NaN : row.getDouble(fields[slot]));
         }
     }
 

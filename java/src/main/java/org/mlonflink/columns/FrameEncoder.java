@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 import org.apache.flink.table.data.RowData;
+import org.apache.flink.table.data.binary.BinaryRowData;
 
 import org.mlonflink.columns.FrameLayout.Block;
 
@@ -21,7 +22,6 @@ public final class FrameEncoder {
     private final FrameBuffer[] buffers;
     private final GrowingBuffer[] variable;
     private final GrowingBuffer timestamps;
-    private final BinarySlots slots;
     private final int maxRows;
     private final int headerBytes;
     private int rows;
@@ -46,7 +46,6 @@ public final class FrameEncoder {
         }
         this.writers = blocks.toArray(BlockWriter[]::new);
         this.buffers = all.toArray(FrameBuffer[]::new);
-        this.slots = new BinarySlots(layout.columns().size());
         this.maxRows = layout.maxRows();
         this.headerBytes = FrameLayout.aligned(FrameLayout.HEADER_BYTES + 2 * Integer.BYTES * buffers.length);
     }
@@ -60,14 +59,9 @@ public final class FrameEncoder {
         if (rows == maxRows) {
             throw new IllegalStateException("the frame has " + rows + " rows, as many as fit: write it first");
         }
-        if (slots.load(row)) {
-            for (BlockWriter writer : writers) {
-                writer.append(row, rows, slots);
-            }
-        } else {
-            for (BlockWriter writer : writers) {
-                writer.append(row, rows);
-            }
+        boolean nulls = !(row instanceof BinaryRowData binary) || binary.anyNull();
+        for (BlockWriter writer : writers) {
+            writer.append(row, rows, nulls);
         }
         if (timestamps != null) {
             int at = timestamps.reserve(Long.BYTES);

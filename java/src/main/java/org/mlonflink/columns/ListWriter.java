@@ -22,8 +22,8 @@ final class ListWriter extends BlockWriter {
     }
 
     @Override
-    void append(RowData row, int index) {
-        if (column.nullable() && row.isNullAt(column.field())) {
+    void append(RowData row, int index, boolean nulls) {
+        if (nulls && column.nullable() && row.isNullAt(column.field())) {
             validity.setNull(index);
         } else {
             elements.append(row.getArray(column.field()));

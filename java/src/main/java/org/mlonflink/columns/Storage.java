@@ -46,11 +46,6 @@ enum Storage {
         };
     }
 
-    /** Whether a value is a Java primitive that a binary row holds as a frame does. */
-    boolean isNumber() {
-        return compareTo(FLOAT64) <= 0;
-    }
-
     /** Whether null has a form of its own, NaN. */
     boolean isFloat() {
         return this == FLOAT32 || this == FLOAT64;

@@ -22,8 +22,8 @@ final class VectorWriter extends BlockWriter {
     }
 
     @Override
-    void append(RowData row, int index) {
-        if (column.nullable() && row.isNullAt(column.field())) {
+    void append(RowData row, int index, boolean nulls) {
+        if (nulls && column.nullable() && row.isNullAt(column.field())) {
             throw refusal("is null", "use COALESCE in SQL");
         }
         ArrayData array = row.getArray(column.field());

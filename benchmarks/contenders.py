@@ -1,0 +1,136 @@
+"""Who is measured: our worker, PyFlink's ways to run Python, and the generator alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import udfs
+from jobs import Job
+from pyflink.table import DataTypes, Table
+from pyflink.table.expressions import col
+from pyflink.table.udf import udf
+from rows import BIGINT, CRITEO, STRINGS, Shape
+
+from ml_operator import MLJob
+from torch_integration import TorchRunner
+
+ANSWER = [("answer", DataTypes.FLOAT())]
+_FOLDER = str(Path(__file__).parent)
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One way to bring rows to Python.
+
+    Args:
+        name: in the tables.
+        shape: what its rows are.
+        plan: adds what lies between the rows and the receiving end to a job.
+        ways: what the rate stands for, ``one way`` and ``there and back``.
+        rows: how many, for a run of a few seconds.
+        settings: Flink options of its own.
+        notes: what else was chosen for it.
+    """
+
+    name: str
+    shape: Shape
+    plan: Callable[[Job], None]
+    ways: tuple[str, ...]
+    rows: int
+    settings: Mapping[str, str] = field(default_factory=dict)
+    notes: str = ""
+
+
+def worker(job: Job, program: str, table: Table, output: Any = None, **options: Any) -> Table | None:
+    """Plan our worker, one node of it; what it returns has the columns of `output`."""
+    ml_job = MLJob(job.env, "bench", table_env=job.tables)
+    ml_job.add_am_role()
+    params = {} if output else {"file": str(job.file), "expected": job.count}
+    runner = TorchRunner(f"programs:{program}", params, threads=1, python_path=(_FOLDER,))
+    answer: Table | None = ml_job.add_role("worker", runner=runner, input=table, output=output, **options)
+    return answer
+
+
+def _generator(job: Job) -> None:
+    job.receive_all(job.rows())
+
+
+def _one_way(program: str, **options: Any) -> Callable[[Job], None]:
+    def plan(job: Job) -> None:
+        worker(job, program, job.rows(), **options)
+
+    return plan
+
+
+def _there_and_back(program: str, **options: Any) -> Callable[[Job], None]:
+    def plan(job: Job) -> None:
+        answers = worker(job, program, job.rows(), ANSWER, **options)
+        assert answers is not None
+        job.receive_answers(answers)
+
+    return plan
+
+
+def _udf(function: Callable[..., Any], func_type: str) -> Callable[[Job], None]:
+    def plan(job: Job) -> None:
+        answer = udf(function, result_type=DataTypes.FLOAT(), func_type=func_type)
+        job.receive_answers(job.rows().select(answer(*map(col, job.shape.names)).alias("answer")))
+
+    return plan
+
+
+GENERATOR = "generator alone"
+COLUMNS = "our worker, columns"
+GROUPS = "our worker, tensor groups"
+OBJECTS = "our worker, strings as str"
+PANDAS = "PyFlink pandas UDF"
+PROCESS = "PyFlink row UDF, process mode"
+THREAD = "PyFlink row UDF, thread mode"
+
+_OUT = ("one way",)
+_BACK = ("there and back",)
+_BOTH = (*_OUT, *_BACK)
+"""A UDF answers every row, so there is no going one way."""
+
+_FRAMES = {"max_rows": 4096}
+_TWO_TENSORS = {**_FRAMES, "groups": CRITEO.groups}
+_PANDAS = {
+    "python.fn-execution.arrow.batch.size": "10000",
+    "python.fn-execution.bundle.size": "100000",
+    "python.fn-execution.bundle.time": "1000",
+}
+_PROCESS = {"python.fn-execution.bundle.size": "100000", "python.fn-execution.bundle.time": "1000"}
+_THREAD = {"python.execution-mode": "thread", **_PROCESS}
+
+
+def _rates(shape: Shape, program: str, millions: float, pandas_rows: int, row_rows: int) -> list[Contender]:
+    """What every shape is measured with."""
+    texts = shape is STRINGS
+    series = udfs.add_lengths_of_series if texts else udfs.add_series
+    values = udfs.add_lengths if texts else udfs.add_values
+    rows, notes = int(millions * 1e6), f"max_rows={_FRAMES['max_rows']}, threads=1"
+    one_way, back = _one_way(f"sum_{program}", **_FRAMES), _there_and_back(f"answer_{program}", **_FRAMES)
+    return [
+        Contender(GENERATOR, shape, _generator, _BOTH, rows),
+        Contender(COLUMNS, shape, one_way, _OUT, rows, notes=notes),
+        Contender(COLUMNS, shape, back, _BACK, rows, notes=notes),
+        Contender(PANDAS, shape, _udf(series, "pandas"), _BOTH, pandas_rows, _PANDAS),
+        Contender(PROCESS, shape, _udf(values, "general"), _BOTH, row_rows, _PROCESS),
+    ]
+
+
+_group_notes = f"groups dense 13, sparse 26; max_rows={_FRAMES['max_rows']}, threads=1"
+CONTENDERS = (
+    *_rates(BIGINT, "columns", 12, 2_000_000, 600_000),
+    *_rates(CRITEO, "columns", 6, 400_000, 240_000),
+    Contender(GROUPS, CRITEO, _one_way("sum_columns", **_TWO_TENSORS), _OUT, 6_000_000, notes=_group_notes),
+    Contender(
+        GROUPS, CRITEO, _there_and_back("answer_groups", **_TWO_TENSORS), _BACK, 6_000_000, notes=_group_notes
+    ),
+    Contender(THREAD, CRITEO, _udf(udfs.add_values, "general"), _BOTH, 240_000, _THREAD),
+    *_rates(STRINGS, "lengths", 6, 600_000, 400_000),
+    Contender(OBJECTS, STRINGS, _one_way("sum_objects", **_FRAMES), _OUT, 3_000_000),
+)

@@ -1,0 +1,134 @@
+"""One Flink job of the benchmark: where its rows come from, and where they go."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pyflink.common import Configuration
+from pyflink.datastream import StreamExecutionEnvironment
+from pyflink.java_gateway import get_gateway
+from pyflink.table import DataTypes, StreamTableEnvironment, Table
+from pyflink.table.types import DataType, _to_java_data_type
+from rows import Shape
+
+COMMON = {
+    "parallelism.default": "1",
+    "pipeline.object-reuse": "true",
+    "rest.port": "0",
+}
+JVM_OPTIONS = "-Xms2g -Xmx2g -XX:+AlwaysPreTouch"
+_TYPES = {"BIGINT": DataTypes.BIGINT(), "FLOAT": DataTypes.FLOAT(), "STRING": DataTypes.STRING()}
+
+
+def prepare_jvm() -> None:
+    """Say how the one JVM of all contenders is started; to be called before anything of PyFlink is."""
+    os.environ["JVM_ARGS"] = JVM_OPTIONS
+    # PyFlink's workers import the functions by name, and thread mode finds pemja by this variable alone.
+    site_packages = [path for path in sys.path if path.endswith("site-packages")]
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent), *site_packages])
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one run of a job left behind.
+
+    Attributes:
+        started_ns: monotonic time of the call to execute.
+        receipt: from the receiving end.
+    """
+
+    started_ns: int
+    receipt: Mapping[str, Any]
+
+    @property
+    def first_row_s(self) -> float:
+        """Seconds from execute to the first row at the receiving end."""
+        return float((self.receipt["marks"][0][1] - self.started_ns) / 1e9)
+
+    @property
+    def rows_per_s(self) -> float:
+        """The slope between a third of the rows and all of them."""
+        (rows_1, time_1), (rows_2, time_2) = self.receipt["marks"][2], self.receipt["marks"][-1]
+        return float((rows_2 - rows_1) / (time_2 - time_1) * 1e9)
+
+
+class Job:
+    """A job in the making.
+
+    Args:
+        jar: of the benchmark's own Java.
+        file: where the receiving end leaves its receipt.
+        shape: what the rows are.
+        rows: how many.
+        settings: Flink options beyond those that all contenders share.
+    """
+
+    def __init__(self, jar: Path, file: Path, shape: Shape, rows: int, settings: Mapping[str, str]) -> None:
+        configuration = Configuration()
+        for name, value in {**COMMON, **settings}.items():
+            configuration.set_string(name, value)
+        self.env = StreamExecutionEnvironment.get_execution_environment(configuration)
+        self.env.add_jars(f"file://{jar}")
+        self.env.set_python_executable(sys.executable)
+        self.tables = StreamTableEnvironment.create(self.env)
+        self.shape = shape
+        self.count = rows
+        self.file = file
+        loader = get_gateway().jvm.Thread.currentThread().getContextClassLoader()
+        self._bench = loader.loadClass("org.mlonflink.benchmarks.Bench").newInstance()
+
+    def rows(self) -> Table:
+        """The rows, as fast as they are read."""
+        return self._table(self._bench.rows(self._j_env, self._j_tables, self._j_type, self.count))
+
+    def paced_rows(self, interval_ns: int) -> Table:
+        """The rows, one each interval, the last column being the time at which it was due."""
+        return self._table(
+            self._bench.pacedRows(self._j_env, self._j_tables, self._j_type, self.count, interval_ns)
+        )
+
+    def receive_all(self, table: Table) -> None:
+        """End with the sum of every value."""
+        self._bench.sum(self._j_tables, table._j_table, self.count, str(self.file))
+
+    def receive_answers(self, table: Table) -> None:
+        """End with one FLOAT a row, each compared with the sum of the row in its place."""
+        self._bench.answers(self._j_tables, table._j_table, self._j_type, self.count, str(self.file))
+
+    def receive_times(self, table: Table, skipped: int) -> None:
+        """End with the ages of the times in the first column, but for the first rows."""
+        self._bench.latency(self._j_tables, table._j_table, skipped, self.count, str(self.file))
+
+    def run(self) -> Result:
+        """Run the job to its end."""
+        self.file.unlink(missing_ok=True)
+        started_ns = time.monotonic_ns()
+        self.env.execute(f"{self.shape.name}, {self.count} rows")
+        return Result(started_ns, json.loads(self.file.read_text()))
+
+    def _table(self, j_table: Any) -> Table:
+        return Table(j_table, self.tables)
+
+    @property
+    def _j_env(self) -> Any:
+        return self.env._j_stream_execution_environment
+
+    @property
+    def _j_tables(self) -> Any:
+        return self.tables._j_tenv
+
+    @property
+    def _j_type(self) -> Any:
+        return _to_java_data_type(row_type(self.shape))
+
+
+def row_type(shape: Shape) -> DataType:
+    """The type of the rows of a shape."""
+    return DataTypes.ROW([DataTypes.FIELD(name, _TYPES[kind]) for name, kind in shape.columns])

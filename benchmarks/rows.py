@@ -1,0 +1,59 @@
+"""The rows of the benchmark, and what they add up to. `Rows.java` makes them by the same rules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+PERIOD = 997
+"""How many distinct rows there are."""
+_LETTERS = 24
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The columns of a row.
+
+    Args:
+        name: in the tables.
+        columns: name and type, ``BIGINT``, ``FLOAT`` or ``STRING``, of each column.
+        groups: columns that our worker may take as one tensor.
+    """
+
+    name: str
+    columns: tuple[tuple[str, str], ...]
+    groups: dict[str, list[str]] | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the columns."""
+        return [name for name, _ in self.columns]
+
+    def total(self, rows: int) -> float:
+        """The sum of all values of the first `rows` rows; a string counts its bytes, null counts nothing."""
+        rounds, rest = divmod(rows, PERIOD)
+        each = sum(_values(kind, column) for column, (_, kind) in enumerate(self.columns))
+        return float(each.sum() * rounds + each[:rest].sum())
+
+
+def _values(kind: str, column: int) -> NDArray[np.float64]:
+    index = np.arange(PERIOD, dtype=np.float64)
+    if kind == "BIGINT":
+        return (31 * index + 7 * column) % 1000
+    if kind == "FLOAT":
+        return (index + column) % 16 * 0.25
+    return np.where((index + column) % 10 == 0, 0, (index + 3 * column) % _LETTERS)
+
+
+BIGINT = Shape("one BIGINT", (("x", "BIGINT"),))
+_DENSE = [f"dense_{number}" for number in range(13)]
+_SPARSE = [f"sparse_{number}" for number in range(26)]
+CRITEO = Shape(
+    "Criteo: 14 FLOAT, 26 BIGINT",
+    (("label", "FLOAT"), *((name, "FLOAT") for name in _DENSE), *((name, "BIGINT") for name in _SPARSE)),
+    {"dense": _DENSE, "sparse": _SPARSE},
+)
+STRINGS = Shape("five STRINGs, a tenth null", tuple((f"text_{number}", "STRING") for number in range(5)))
+SHAPES = (BIGINT, CRITEO, STRINGS)
