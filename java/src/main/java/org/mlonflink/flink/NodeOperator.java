@@ -232,8 +232,11 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
         }
     }
 
-    private void drain() {
+    private void drain() throws Exception {
         drainPosted.set(false);
+        if (hasData()) {
+            in.onRing();
+        }
         if (!out.drain()) {
             postDrain();
         }

@@ -12,8 +12,11 @@ import org.mlonflink.queue.Producer;
  * The way into the user's process: gathers rows into frames and puts frames and control numbers into the in-queue.
  *
  * <p>A frame goes when it is full, when its first row has waited {@code maxDelayMillis}, and before anything that must
- * stay behind its rows. Used on the task thread only; a wait for room runs mails, among them this class's own timer,
- * which is why {@link #flush} says when it is under way.
+ * stay behind its rows. Without a delay a row goes at once where the process waits for it, else with all that come
+ * until the process has done with the frame before: frames are as small as the process is fast.
+ *
+ * <p>Used on the task thread only; a wait for room runs mails, among them this class's timer and {@link #onRing}, which
+ * is why {@link #flush} says when it is under way.
  */
 final class RowsIn {
     /** Runs mails until something may have changed; false when nobody will ever read. */
@@ -40,11 +43,20 @@ final class RowsIn {
 
     void add(RowData row, long timestamp) throws Exception {
         encoder.append(row, timestamp);
-        if (encoder.isFull() || maxDelayMillis == 0) {
+        if (encoder.isFull()) {
             flush();
+        } else if (maxDelayMillis == 0) {
+            onRing();
         } else if (!timerSet) {
             timerSet = true;
             clock.registerTimer(clock.getCurrentProcessingTime() + maxDelayMillis, time -> onTimer());
+        }
+    }
+
+    /** The process has perhaps done with a frame. */
+    void onRing() throws Exception {
+        if (maxDelayMillis == 0 && !flushing && encoder.rows() > 0 && queue.armForEmpty()) {
+            flush();
         }
     }
 

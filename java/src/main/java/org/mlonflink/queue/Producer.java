@@ -123,6 +123,20 @@ public final class Producer implements AutoCloseable {
         return room;
     }
 
+    /**
+     * Says that this end wants to hear of the next frame that is released, then looks whether all are.
+     *
+     * @return whether the queue is empty and nothing of it in use; if not, the doorbell will ring
+     */
+    public boolean armForEmpty() {
+        ring.arm(Layout.PRODUCER_WAITS);
+        head = ring.position(Layout.HEAD);
+        if (head == tail) {
+            ring.set(Layout.PRODUCER_WAITS, false);
+        }
+        return head == tail;
+    }
+
     /** Whether the consumer has closed its end cleanly, so that nobody will read. Ask after {@link #armForRoom}. */
     public boolean isConsumerClosed() {
         return ring.isSet(Layout.CONSUMER_CLOSED);
