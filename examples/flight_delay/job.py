@@ -61,7 +61,8 @@ def main() -> None:
         scored, weeks = report.read_scores(sinks / "scores"), report.read_weeks(sinks / "weeks")
     report.write(scored, weeks, out)
     report.check(scored, weeks, dataset.departures(prepared))
-    print(report.summary(scored, plain_loop_auc=progressive_auc(prepared)))
+    print(f"model: {out / 'model.pt'}")
+    print(report.summary(report.read_written(out), plain_loop_auc=progressive_auc(prepared)))
 
 
 def run(prepared: Path, sinks: Path, *, model: Path, from_files: bool = False) -> None:

@@ -46,6 +46,9 @@ WEEK_TYPES = {
 }
 KEY = ("year", "month", "day", "carrier", "flight", "origin")
 """What tells a flight from every other."""
+SCORES_FILE = "scored_flights.parquet"
+WEEKS_FILE = "weeks.parquet"
+PICTURE_FILE = "weeks.png"
 
 
 def read_scores(folder: Path) -> pa.Table:
@@ -71,11 +74,18 @@ def read_csv(folder: Path, types: Mapping[str, pa.DataType]) -> pa.Table:
 
 
 def write(scored: pa.Table, weeks: pa.Table, out: Path) -> None:
-    """Write `scored_flights.parquet`, `weeks.parquet` and `weeks.png` into `out`, and print the weeks."""
-    pa.parquet.write_table(scored, out / "scored_flights.parquet")
-    pa.parquet.write_table(weeks, out / "weeks.parquet")
-    _draw(weeks, out / "weeks.png")
+    """Write the scores, the weeks and a picture of them into `out`, print the weeks and what lies where."""
+    pa.parquet.write_table(scored, out / SCORES_FILE)
+    pa.parquet.write_table(weeks, out / WEEKS_FILE)
+    _draw(weeks, out / PICTURE_FILE)
     _print(weeks)
+    for what, name in (("scores", SCORES_FILE), ("weeks", WEEKS_FILE), ("picture", PICTURE_FILE)):
+        print(f"{what}: {out / name}")
+
+
+def read_written(out: Path) -> pa.Table:
+    """The scored flights that `write` wrote."""
+    return pa.parquet.read_table(out / SCORES_FILE)
 
 
 def check(scored: pa.Table, weeks: pa.Table, expected: pa.Table) -> None:
