@@ -81,7 +81,8 @@ def java_classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     javac = shutil.which("javac")
     assert javac is not None, "these tests need a JDK 17 or later on the PATH"
     classes = tmp_path_factory.mktemp("classes")
-    sources = sorted(map(str, (ROOT / "java/src/main/java/org/mlonflink/queue").glob("*.java")))
+    folders = [ROOT / "java/src" / kind / "java/org/mlonflink/queue" for kind in ("main", "test")]
+    sources = sorted(str(source) for folder in folders for source in folder.glob("*.java"))
     subprocess.run([javac, "--release", "17", "-Xlint:all", "-Werror", "-d", classes, *sources], check=True)
     return classes
 

@@ -170,8 +170,10 @@ def fail_after_checkpoints(ctx: Any) -> None:
         if not first.exists():
             first.write_text(str(batch["x"].min()))
         ctx.emit(x=batch["x"], y=batch["x"] + 1)
-        if ctx.attempt == 0 and ctx.index == 1 and latest_checkpoint(ctx) >= ctx.params["checkpoints"]:
-            raise RuntimeError("once, after some checkpoints")
+        if ctx.attempt == 0:
+            ctx.stopping.wait(0.002)  # rows outlast the checkpoints
+            if ctx.index == 1 and latest_checkpoint(ctx) >= ctx.params["checkpoints"]:
+                raise RuntimeError("once, after some checkpoints")
 
 
 def await_checkpoints(ctx: Any) -> None:
@@ -209,3 +211,12 @@ def report_shipped(ctx: Any) -> None:
     import shipped  # noqa: PLC0415
 
     ctx.emit(name=["prefix", "shipped"], value=[sys.prefix, shipped.WORD])
+
+
+def collect_flaky(ctx: Any) -> None:
+    """Like `collect`, batch by batch; the first attempt fails in its third batch, before it has taken it down."""
+    with Path(ctx.params["folder"], f"{ctx.role}-{ctx.index}-{ctx.attempt}").open("w") as file:
+        for number, batch in enumerate(ctx.batches()):
+            if ctx.attempt == 0 and number == 2:
+                raise RuntimeError("third batch")
+            file.write("\n".join(map(str, batch["x"].tolist())) + "\n")

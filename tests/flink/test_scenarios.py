@@ -127,3 +127,15 @@ def test_a_spent_budget_fails_the_job_with_the_traceback(tmp_path: Path) -> None
     assert failure.value.cause.startswith("worker[0] attempt 1: RuntimeError: attempt 1 is meant to fail")
     assert "in fail_until" in failure.value.cause
     assert files(tmp_path) == ["worker-0-0", "worker-0-1"]
+
+
+def test_a_restarted_node_goes_on_where_its_input_was(tmp_path: Path) -> None:
+    """The batch at hand when the process failed comes again; nothing before it does, nothing after it is lost."""
+    flink = make_flink()
+    flink.job.add_role(
+        "worker", runner=program("collect_flaky", folder=str(tmp_path)), input=flink.sequence(20_000)
+    )
+    flink.run()
+    assert files(tmp_path) == ["worker-0-0", "worker-0-1"]
+    seen = [int(line) for path in tmp_path.iterdir() for line in path.read_text().split()]
+    assert sorted(seen) == list(range(1, 20_001))

@@ -26,7 +26,7 @@ import org.apache.flink.types.Row;
 public final class Streams {
     /** The rows of an insert-only table. Flink refuses an updating one. */
     public DataStream<RowData> fromTable(StreamTableEnvironment tables, Table table) {
-        DataType type = DataTypeUtils.toInternalDataType(table.getResolvedSchema().toPhysicalRowDataType());
+        DataType type = DataTypeUtils.toInternalDataType(table.getResolvedSchema().toSourceRowDataType());
         return tables.toDataStream(table, type);
     }
 
