@@ -84,5 +84,5 @@ def first_cause(j_error: Any) -> str:
     """The innermost cause of a Java exception, in its own words."""
     while (cause := j_error.getCause()) is not None:
         j_error = cause
-    # Not `j_error.toString()`: the gateway keeps methods by the class's name, and each job loads its classes anew.
+    # Not `j_error.toString()`: the gateway keeps methods by class name, and each job loads its classes anew.
     return str(get_gateway().jvm.java.util.Objects.toString(j_error))

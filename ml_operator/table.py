@@ -61,7 +61,7 @@ class Rows:
         )
 
     def _read_table(self, role: str, table: Table) -> RowStream:
-        j_type = table._j_table.getResolvedSchema().toPhysicalRowDataType()
+        j_type = table._j_table.getResolvedSchema().toSourceRowDataType()
         schema = _named(role, j_type)
         try:
             j_stream = self._streams.fromTable(self._tables._j_tenv, table._j_table)

@@ -33,12 +33,23 @@ def test_the_example_learns_the_line(tmp_path: Path) -> None:
     assert learned["bias"].item() == pytest.approx(1, abs=0.05)
 
 
-def test_the_commands_exist() -> None:
-    """Every make target that the README names is one of the Makefile's."""
-    named = set(re.findall(r"^make (\w+)", "\n".join(blocks("bash")), flags=re.MULTILINE))
-    assert named == {"demo", "test"}
-    for target in named:
+PAGES = sorted(
+    [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")],
+    key=lambda page: page.as_posix(),
+)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_commands_and_links_of_the_docs_lead_somewhere(page: Path) -> None:
+    """Make targets, scripts and linked files that a page names are there."""
+    text = page.read_text(encoding="utf-8")
+    shell = "\n".join(re.findall(r"^```(?:bash|console)\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL))
+    for target in re.findall(r"^(?:\$ )?make ([\w-]+)", shell, flags=re.MULTILINE):
         subprocess.run(["make", "-n", target], cwd=ROOT, check=True, capture_output=True)
+    for script in re.findall(r"python (\S+\.py)", shell):
+        assert (ROOT / script).is_file(), script
+    for link in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert (page.parent / link).exists(), link
 
 
 def test_the_extras_exist() -> None:

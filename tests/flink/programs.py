@@ -20,7 +20,7 @@ def echo(ctx: Any) -> None:
 
 
 def plus_one(ctx: Any) -> None:
-    """x → x + 1."""
+    """From x to x and x + 1."""
     for batch in ctx.batches():
         ctx.emit(x=batch["x"], y=batch["x"] + 1)
 
@@ -109,7 +109,7 @@ def sleepy(ctx: Any) -> None:
 
 
 def watermark_probe(ctx: Any) -> None:
-    """x back, without a rowtime of its own."""
+    """Column x back, without a rowtime of its own."""
     for batch in ctx.batches(batch_size=7):
         ctx.emit(x=batch["x"])
 
@@ -163,17 +163,17 @@ def latest_checkpoint(ctx: Any) -> int:
 
 
 def fail_after_checkpoints(ctx: Any) -> None:
-    """x → x + 1; fails once, on one node, after some completed checkpoints."""
-    folder = Path(ctx.params["folder"])
-    first = folder / f"{ctx.role}-{ctx.index}-{ctx.attempt}"
+    """From x to x + 1; node 1 fails once, after some checkpoints; else a node writes how many rows it saw."""
+    begun_at, rows = None, 0
     for batch in ctx.batches():
-        if not first.exists():
-            first.write_text(str(batch["x"].min()))
         ctx.emit(x=batch["x"], y=batch["x"] + 1)
+        rows += batch.rows
         if ctx.attempt == 0:
-            ctx.stopping.wait(0.002)  # rows outlast the checkpoints
-            if ctx.index == 1 and latest_checkpoint(ctx) >= ctx.params["checkpoints"]:
+            begun_at = latest_checkpoint(ctx) if begun_at is None else begun_at
+            if ctx.index == 1 and latest_checkpoint(ctx) >= begun_at + ctx.params["checkpoints"]:
                 raise RuntimeError("once, after some checkpoints")
+            ctx.stopping.wait(0.002)  # rows outlast the checkpoints
+    Path(ctx.params["folder"], f"{ctx.role}-{ctx.index}-{ctx.attempt}").write_text(str(rows))
 
 
 def await_checkpoints(ctx: Any) -> None:

@@ -10,16 +10,18 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
-from pyflink.common import JobClient
 from pyflink.table import DataTypes
-from support.flink import PROGRAMS, Flink, insert, make_flink, processes, program
+from support.flink import PROGRAMS, Flink, make_flink, processes, program
 
 from ml_framework.testing.waiting import eventually, gone
 from ml_operator import JobConfig, JobFailed, RestartPolicy
+
+if TYPE_CHECKING:
+    from pyflink.common import JobClient
 
 pytestmark = pytest.mark.flink
 
@@ -77,7 +79,7 @@ def test_cancelling_reaches_tasks_that_wait_for_room_in_a_full_queue(tmp_path: P
         input=flink.sequence(1_000_000),
         output=[("x", DataTypes.BIGINT())],
     )
-    client = insert(table)
+    client = flink.insert(table)
     eventually(lambda: running(tmp_path), timeout_s=START_WITHIN_S)
     assert_cancelled(flink, client)
 
@@ -114,14 +116,16 @@ job = MLJob(env, "interrupted")
 job.add_am_role()
 runner = PythonRunner("programs:wait_for_stop", {{"folder": {folder!r}}}, python_path=({programs!r},))
 job.add_role("worker", runner=runner, parallelism=2)
-env.execute("interrupted")
+{run}
 """
+EXECUTE = 'env.execute("interrupted")'
+WAIT = 'job.wait(env.execute_async("interrupted"))'
 
 
-def start_script(tmp_path: Path, folder: Path) -> subprocess.Popen[bytes]:
+def start_script(tmp_path: Path, folder: Path, run: str) -> subprocess.Popen[bytes]:
     """`python job.py`, as a terminal starts it: the leader of a process group of its own."""
     script = tmp_path / "job.py"
-    script.write_text(SCRIPT.format(folder=str(folder), programs=PROGRAMS))
+    script.write_text(SCRIPT.format(folder=str(folder), programs=PROGRAMS, run=run))
     return subprocess.Popen(
         [sys.executable, str(script)],
         stdout=subprocess.DEVNULL,
@@ -151,16 +155,22 @@ def children(script: psutil.Process) -> list[psutil.Process]:
 
 
 @pytest.mark.parametrize(
-    ("moment", "end"),
-    [(gathering, interrupt), (running, interrupt), (running, kill_script), (running, kill_all)],
+    ("run", "moment", "end"),
+    [
+        (EXECUTE, gathering, interrupt),
+        (WAIT, running, interrupt),
+        (EXECUTE, running, kill_script),
+        (EXECUTE, running, kill_all),
+    ],
+    ids=["Ctrl-C early", "Ctrl-C", "kill -9", "kill -9 of all"],
 )
 def test_a_script_that_is_interrupted_leaves_nothing(
-    tmp_path: Path, moment: Moment, end: Callable[[psutil.Process], None]
+    tmp_path: Path, run: str, moment: Moment, end: Callable[[psutil.Process], None]
 ) -> None:
-    """Its JVM ends with it, and the cluster's processes end with the JVM."""
+    """The JVM ends with it, and the cluster's processes with the JVM; `MLJob.wait` cancels first."""
     folder = tmp_path / "marks"
     folder.mkdir()
-    with start_script(tmp_path, folder) as child:
+    with start_script(tmp_path, folder, run) as child:
         script = psutil.Process(child.pid)
         eventually(lambda: moment(folder), timeout_s=START_WITHIN_S)
         jvms = children(script)

@@ -6,15 +6,18 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyflink
 import pytest
 from support.flink import PROGRAMS
 
 from ml_framework.testing.waiting import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 pytestmark = pytest.mark.flink
 
@@ -66,11 +69,20 @@ def free_ports(count: int) -> list[int]:
         return [server.getsockname()[1] for server in listening]
 
 
+def answers(port: int) -> bool:
+    """Whether somebody listens on `port`."""
+    with socket.socket() as asking:
+        return asking.connect_ex(("127.0.0.1", port)) == 0
+
+
 @contextmanager
 def daemon(script: str, environment: dict[str, str], log: Path) -> Iterator[None]:
     """One of Flink's own start scripts, in the foreground until the block ends."""
     command = [str(HOME / "bin" / script), "start-foreground"]
-    with log.open("wb") as output, subprocess.Popen(command, env=environment, stdout=output, stderr=output) as process:
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(command, env=environment, stdout=output, stderr=output) as process,
+    ):
         try:
             yield
         finally:
@@ -98,7 +110,7 @@ def cluster(tmp_path: Path) -> Iterator[dict[str, str]]:
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
     }
     with daemon("jobmanager.sh", environment, tmp_path / "jobmanager.txt"):
-        eventually(lambda: socket.socket().connect_ex(("127.0.0.1", rest)) == 0, timeout_s=START_WITHIN_S)
+        eventually(lambda: answers(rest), timeout_s=START_WITHIN_S)
         with daemon("taskmanager.sh", environment, tmp_path / "taskmanager.txt"):
             yield environment
 

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import re
 import time
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from py4j.protocol import Py4JJavaError
-from pyflink.common import JobClient
 from pyflink.table import DataTypes, Table
-from support.flink import PROGRAMS, Flink, insert, make_flink, processes, program
+from support.flink import PROGRAMS, Flink, make_flink, processes, program
 
 from ml_framework.runner import PythonRunner
 from ml_framework.testing.waiting import eventually
 from ml_operator import JobConfig, JobFailed, RestartPolicy
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pyflink.common import JobClient
 
 pytestmark = pytest.mark.flink
 
@@ -66,8 +70,8 @@ def two_workers(flink: Flink, name: str, folder: Path, source: Table | None = No
 def test_the_end_of_a_process_fails_the_job_at_once(
     flink: Flink, tmp_path: Path, name: str, first_line: str, last_line: str
 ) -> None:
-    """The failure names the node, its attempt and what happened, then the user's traceback and no Java frame."""
-    cause = failure(flink, insert(two_workers(flink, name, tmp_path)))
+    """Node, attempt and what happened, then the user's traceback, and no frame of Java's."""
+    cause = failure(flink, flink.insert(two_workers(flink, name, tmp_path)))
     ended_s = time.time()
     lines = cause.strip().split("\n")
     assert re.fullmatch(first_line, lines[0])
@@ -80,7 +84,7 @@ def test_a_module_that_cannot_be_imported_is_named(flink: Flink) -> None:
     """The traceback leads to the line of the import."""
     runner = PythonRunner("broken_module:main", python_path=(PROGRAMS,))
     table = flink.job.add_role("worker", runner=runner, input=flink.sequence(10), output=XY)
-    cause = failure(flink, insert(table))
+    cause = failure(flink, flink.insert(table))
     assert cause.startswith(
         "worker[0] attempt 0: ModuleNotFoundError: No module named 'a_package_that_is_not_there'"
     )
@@ -137,7 +141,7 @@ def test_flink_restarts_a_role_with_output(tmp_path: Path) -> None:
     table = flink.job.add_role(
         "worker", runner=program("fail_until", folder=str(tmp_path), until=2), output=XY
     )
-    flink.job.wait(insert(table))
+    flink.job.wait(flink.insert(table))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["worker-0-0", "worker-0-1", "worker-0-2"]
 
 
@@ -148,7 +152,7 @@ def test_an_error_downstream_is_reported_as_itself(flink: Flink, tmp_path: Path)
     """A division by zero behind the role, not the loss of a node that it takes with it."""
     table = two_workers(flink, "plus_one", tmp_path)
     flink.tables.create_temporary_view("answers", table)
-    client = insert(flink.tables.sql_query("SELECT 10 / (y - 5000) AS z FROM answers"))
+    client = flink.insert(flink.tables.sql_query("SELECT 10 / (y - 5000) AS z FROM answers"))
     assert failure(flink, client) == "java.lang.ArithmeticException: / by zero"
 
 
@@ -156,7 +160,7 @@ def test_an_error_upstream_is_reported_as_itself(flink: Flink, tmp_path: Path) -
     """The same before the role."""
     flink.tables.create_temporary_view("numbers", flink.sequence(20_000))
     source = flink.tables.sql_query("SELECT 10 / (x - 5000) AS x FROM numbers")
-    client = insert(two_workers(flink, "plus_one", tmp_path, source))
+    client = flink.insert(two_workers(flink, "plus_one", tmp_path, source))
     assert failure(flink, client) == "java.lang.ArithmeticException: / by zero"
 
 

@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import sys
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pytest
 from pyflink.table import DataTypes
-from support.flink import Flink, collect, make_flink, program
+from support.environments import bare_environment, like_environment
+from support.flink import Flink, collect, program
 
-from ml_framework.runner import PythonRunner
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ml_framework.runner import PythonRunner
 
 pytestmark = pytest.mark.flink
 
 REPORT = [("name", DataTypes.STRING()), ("value", DataTypes.STRING())]
-
-
-def bare_environment(folder: Path) -> Path:
-    """The interpreter of an environment that has numpy, and neither our package nor Flink's."""
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
-    packages = next(folder.glob("lib/python*/site-packages"))
-    installed = Path(np.__file__).parents[1]
-    for name in ("numpy", "numpy.libs"):
-        if (installed / name).is_dir():
-            (packages / name).symlink_to(installed / name)
-    return folder / "bin" / "python"
 
 
 def report(flink: Flink, runner: PythonRunner, **options: Any) -> dict[str, str]:
@@ -48,8 +36,6 @@ def test_files_and_interpreter_of_the_job_are_honoured(flink: Flink, tmp_path: P
     shipped = tmp_path / "shipped.py"
     shipped.write_text("WORD = 'from the file that travelled'")
     flink.env.add_python_file(str(shipped))
-    python = tmp_path / "python"
-    python.symlink_to(sys.executable)
-    flink.env.set_python_executable(sys.executable)
+    flink.env.set_python_executable(str(like_environment(tmp_path / "venv")))
     said = report(flink, program("report_shipped"))
-    assert said == {"prefix": sys.prefix, "shipped": "from the file that travelled"}
+    assert said == {"prefix": str(tmp_path / "venv"), "shipped": "from the file that travelled"}

@@ -6,15 +6,13 @@ import json
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 from datetime import timedelta
-from pathlib import Path
 
-import numpy as np
 import psutil
 import pytest
+from support.environments import bare_environment
 
 from ml_framework.rpc import wire
 from ml_framework.runner import PythonRunner
@@ -411,7 +409,7 @@ def test_the_process_inherits_what_it_needs_and_no_more(stage):
 def test_another_interpreter_gets_our_packages_and_nothing_of_ours_besides(stage, tmp_path, monkeypatch):
     """`python=` runs an interpreter that has numpy alone, and finds our code."""
     monkeypatch.chdir(tmp_path)  # our sources are not to be found by chance
-    python = _bare_environment(tmp_path / "venv")
+    python = bare_environment(tmp_path / "venv")
     node = stage.node("dumps_environment", fields={"python": str(python)})
     stage.start(node)
     assert stage.master.outcome(NODE).outcome is wire.Outcome.SUCCEEDED, stage.log()
@@ -419,14 +417,3 @@ def test_another_interpreter_gets_our_packages_and_nothing_of_ours_besides(stage
     assert seen["python"] == str(python)
     assert seen["modules"] == []
     assert seen["context"] == str(node.directory / "packages" / "ml_framework" / "context" / "__init__.py")
-
-
-def _bare_environment(folder: Path) -> Path:
-    """An environment that has numpy and nothing else of what is installed here."""
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
-    packages = next(folder.glob("lib/python*/site-packages"))
-    installed = Path(np.__file__).parents[1]
-    for name in ("numpy", "numpy.libs"):
-        if (installed / name).is_dir():
-            (packages / name).symlink_to(installed / name)
-    return folder / "bin" / "python"

@@ -20,7 +20,7 @@ PROGRAMS = str(Path(__file__).parents[1] / "flink")
 
 
 SESSION = ("ML_ON_FLINK_TESTS", os.environ.setdefault("ML_ON_FLINK_TESTS", uuid.uuid4().hex))
-"""Every process that these tests start inherits this variable, by which it is told from those of other tests."""
+"""Every process that these tests start inherits this variable, which tells it from those of other tests."""
 
 
 def processes(module: str = "ml_framework.") -> list[psutil.Process]:
@@ -31,7 +31,7 @@ def processes(module: str = "ml_framework.") -> list[psutil.Process]:
 def _runs(process: psutil.Process, module: str) -> bool:
     try:
         return f"-m {module}" in " ".join(process.cmdline()) and _is_ours(process)
-    except psutil.NoSuchProcess:
+    except psutil.Error:  # it has ended, or it is another user's
         return False
 
 
@@ -49,7 +49,14 @@ def ours() -> list[str]:
 def _in_use_by_others(folders: set[Path]) -> set[Path]:
     """Those whose doorbell a process of somebody else has open."""
     owners = {Path(bell.laddr).parent: bell.pid for bell in psutil.net_connections("unix") if bell.laddr}
-    return {folder for folder in folders if owners.get(folder) and not _is_ours(psutil.Process(owners[folder]))}
+    return {folder for folder in folders if _is_of_others(owners.get(folder))}
+
+
+def _is_of_others(pid: int | None) -> bool:
+    try:
+        return pid is not None and not _is_ours(psutil.Process(pid))
+    except psutil.NoSuchProcess:
+        return False
 
 
 def program(name: str, **params: Any) -> PythonRunner:
@@ -71,7 +78,7 @@ class Flink:
         return self.tables.from_elements(rows, DataTypes.ROW(fields))
 
     def sequence(self, count: int) -> Table:
-        """x = 1 … count as BIGINT."""
+        """One column, x, of 1 … count as BIGINT."""
         from pyflink.common import WatermarkStrategy  # noqa: PLC0415
         from pyflink.datastream.connectors.number_seq import NumberSequenceSource  # noqa: PLC0415
 
@@ -79,6 +86,16 @@ class Flink:
             NumberSequenceSource(1, count), WatermarkStrategy.no_watermarks(), "numbers"
         )
         return self.tables.from_data_stream(stream).alias("x")
+
+    def insert(self, table: Table, connector: str = "blackhole", **options: str) -> JobClient:
+        """Start the job, with `table` written to a sink; options as in `make_flink`."""
+        descriptor = TableDescriptor.for_connector(connector)
+        for name, value in options.items():
+            descriptor.option(name.replace("__", ".").replace("_", "-"), value)
+        statements = self.tables.create_statement_set()
+        statements.add_insert(descriptor.build(), table)
+        statements.attach_as_datastream()
+        return self.submit()
 
     def submit(self) -> JobClient:
         """Start the job."""
@@ -93,16 +110,6 @@ def collect(table: Table) -> list[tuple[Any, ...]]:
     """Run the job that `table` comes from, and return its rows."""
     with table.execute().collect() as results:
         return [tuple(row) for row in results]
-
-
-def insert(table: Table, connector: str = "blackhole", **options: str) -> JobClient:
-    """Start the job that writes `table` to a sink; options as in `make_flink`."""
-    descriptor = TableDescriptor.for_connector(connector)
-    for name, value in options.items():
-        descriptor.option(name.replace("__", ".").replace("_", "-"), value)
-    client = table.execute_insert(descriptor.build()).get_job_client()
-    assert client is not None
-    return client
 
 
 def make_flink(config: JobConfig | None = None, parallelism: int = 2, **options: str) -> Flink:
