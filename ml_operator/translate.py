@@ -43,6 +43,8 @@ class Translation:
         self._key = uuid.uuid4().hex
         self._j_settings: Any = None
         self._j_control: Any = None
+        self._j_with_output: list[Any] = []
+        self._j_without_output: list[Any] = []
         self.node_uid: str | None = None
         """Uid of an operator that can say where the AM is."""
 
@@ -59,13 +61,22 @@ class Translation:
         j_rows = None if rows is None else self._partition(role, rows)
         uid = f"{self._name}/{role.name}"
         self.node_uid = self.node_uid or uid
-        return self._bridge.graph.addNodes(
+        j_nodes = self._bridge.graph.addNodes(
             self._env._j_stream_execution_environment,
             j_rows,
             self._j_control,
             None if j_output_type is None else j_output_type.getLogicalType(),
             json.dumps(self._role_settings(role, uid)),
         )
+        self._tie(j_nodes, has_output=j_output_type is not None)
+        return j_nodes
+
+    def _tie(self, j_nodes: Any, *, has_output: bool) -> None:
+        """Running a table runs only what leads to it: that takes along every role without output."""
+        (self._j_with_output if has_output else self._j_without_output).append(j_nodes)
+        for j_with in [j_nodes] if has_output else self._j_with_output:
+            for j_without in self._j_without_output if has_output else [j_nodes]:
+                self._bridge.graph.tie(j_with, j_without)
 
     def _partition(self, role: RolePlan, rows: RowStream) -> Any:
         if rows.keyed:
@@ -77,7 +88,7 @@ class Translation:
         grace = self._config.timeouts.stop_grace.total_seconds()
         return {
             "job": self._key,
-            "python": sys.executable,
+            "python": python_options(self._env).get("python.executable", sys.executable),
             "python_path": _script_path(),
             "grace_ms": int(grace * 1000) + _KILL_MARGIN_MS,
         }

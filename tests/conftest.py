@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def gateway() -> Iterator[None]:
     """The JVM that PyFlink starts once a session; its own start-up warnings are not ours.
 
-    PyFlink drops the process object without closing its pipes; the standard library keeps it until it has ended.
+    PyFlink drops the process object without closing its pipes; the standard library keeps it until it ends.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 from support.flink import Flink, make_flink, ours
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 CLEAN_WITHIN_S = 5.0
 
@@ -24,7 +27,6 @@ def leaves_nothing() -> Iterator[None]:
     while left := ours():
         assert time.monotonic() < deadline, left
         time.sleep(0.05)  # the end of somebody else's process has no event to wait for
-
 
 
 @pytest.fixture

@@ -214,7 +214,7 @@ def report_shipped(ctx: Any) -> None:
 
 
 def collect_flaky(ctx: Any) -> None:
-    """Like `collect`, batch by batch; the first attempt fails in its third batch, before it has taken it down."""
+    """Like `collect`, batch by batch; the first attempt fails in its third batch, not yet taken down."""
     with Path(ctx.params["folder"], f"{ctx.role}-{ctx.index}-{ctx.attempt}").open("w") as file:
         for number, batch in enumerate(ctx.batches()):
             if ctx.attempt == 0 and number == 2:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from support.flink import Flink, collect, make_flink, program
 from pyflink.common import Types
 from pyflink.table import DataTypes
+from support.flink import Flink, collect, make_flink, program
 
-from ml_operator import JobFailed, RestartPolicy, JobConfig
+from ml_operator import JobConfig, JobFailed, RestartPolicy
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytestmark = pytest.mark.flink
 
@@ -24,10 +27,29 @@ def files(folder: Path) -> list[str]:
 
 def test_each_node_of_roles_without_input_runs_exactly_once(flink: Flink, tmp_path: Path) -> None:
     """The drivers end, then the serving role is stopped, then the job is done."""
-    flink.job.add_role("ps", runner=program("serve_forever", folder=str(tmp_path)), parallelism=2, kind="serves")
+    flink.job.add_role(
+        "ps", runner=program("serve_forever", folder=str(tmp_path)), parallelism=2, kind="serves"
+    )
     flink.job.add_role("worker", runner=program("mark", folder=str(tmp_path)), parallelism=2)
     flink.run()
     assert files(tmp_path) == ["ps-0-0", "ps-1-0", "worker-0-0", "worker-1-0"]
+
+
+@pytest.mark.parametrize("first", ["ps", "worker"])
+def test_running_a_table_runs_the_whole_cluster(flink: Flink, tmp_path: Path, first: str) -> None:
+    """Also roles without output, whichever was added first: Flink alone runs what leads to the table."""
+
+    def add_ps() -> None:
+        runner = program("serve_forever", folder=str(tmp_path))
+        flink.job.add_role("ps", runner=runner, parallelism=2, kind="serves")
+
+    if first == "ps":
+        add_ps()
+    table = flink.job.add_role("worker", runner=program("plus_one"), input=flink.sequence(10), output=XY)
+    if first == "worker":
+        add_ps()
+    assert sorted(collect(table)) == [(x, x + 1) for x in range(1, 11)]
+    assert files(tmp_path) == ["ps-0-0", "ps-1-0"]
 
 
 def test_source_roles_emit_rows(flink: Flink) -> None:
@@ -52,7 +74,10 @@ def test_a_role_without_output_sees_every_row_once(flink: Flink, tmp_path: Path)
 
 def test_strings_and_numbers_there_and_back(flink: Flink) -> None:
     names = ["", "plain", "a,b", "ünïcode ✓", "x" * 5000, None]
-    rows = flink.rows({"name": DataTypes.STRING(), "number": DataTypes.INT()}, [(name, 3 * i) for i, name in enumerate(names)])
+    rows = flink.rows(
+        {"name": DataTypes.STRING(), "number": DataTypes.INT()},
+        [(name, 3 * i) for i, name in enumerate(names)],
+    )
     table = flink.job.add_role(
         "worker",
         runner=program("score_names"),
@@ -63,13 +88,17 @@ def test_strings_and_numbers_there_and_back(flink: Flink) -> None:
 
 
 def test_every_input_of_three_workers_is_answered_once(flink: Flink) -> None:
-    table = flink.job.add_role("worker", runner=program("plus_one"), parallelism=3, input=flink.sequence(3_000), output=XY)
+    table = flink.job.add_role(
+        "worker", runner=program("plus_one"), parallelism=3, input=flink.sequence(3_000), output=XY
+    )
     assert sorted(collect(table)) == [(x, x + 1) for x in range(1, 3_001)]
 
 
 def test_data_stream_in_and_out(flink: Flink) -> None:
     stream = flink.env.from_collection(list(range(100)), type_info=Types.LONG())
-    output = flink.job.add_role("worker", runner=program("echo_f0"), parallelism=2, input=stream, output=Types.LONG())
+    output = flink.job.add_role(
+        "worker", runner=program("echo_f0"), parallelism=2, input=stream, output=Types.LONG()
+    )
     with output.execute_and_collect("test") as results:
         assert sorted(results) == list(range(100))
 
@@ -92,7 +121,9 @@ def test_partition_by_keeps_a_key_on_one_node(flink: Flink) -> None:
 
 def test_early_return_ends_the_job(flink: Flink) -> None:
     """Rows that come after the user's function has returned are dropped, and the job ends well."""
-    table = flink.job.add_role("worker", runner=program("one_epoch_then_return"), input=flink.sequence(200_000), output=XY)
+    table = flink.job.add_role(
+        "worker", runner=program("one_epoch_then_return"), input=flink.sequence(200_000), output=XY
+    )
     answered = collect(table)
     assert 0 < len(answered) < 200_000
 
@@ -130,7 +161,7 @@ def test_a_spent_budget_fails_the_job_with_the_traceback(tmp_path: Path) -> None
 
 
 def test_a_restarted_node_goes_on_where_its_input_was(tmp_path: Path) -> None:
-    """The batch at hand when the process failed comes again; nothing before it does, nothing after it is lost."""
+    """The batch at hand at the failure comes again; nothing before it does, nothing after it is lost."""
     flink = make_flink()
     flink.job.add_role(
         "worker", runner=program("collect_flaky", folder=str(tmp_path)), input=flink.sequence(20_000)

@@ -25,14 +25,20 @@ def test_a_gloo_group_of_three_gathers_every_rank(flink: Flink) -> None:
 def test_uneven_streams_train_on_every_row(flink: Flink) -> None:
     """One key, so that one of two workers gets all rows: both take every step, and every row is answered."""
     count = 500
-    rows = flink.rows({"key": DataTypes.STRING(), "x": DataTypes.BIGINT()}, [("same", x) for x in range(count)])
+    rows = flink.rows(
+        {"key": DataTypes.STRING(), "x": DataTypes.BIGINT()}, [("same", x) for x in range(count)]
+    )
     table = flink.job.add_role(
         "worker",
         runner=TorchRunner("torch_programs:count_steps", python_path=(PROGRAMS,)),
         parallelism=2,
         input=rows,
         partition_by="key",
-        output=[("x", DataTypes.BIGINT()), ("global_rows", DataTypes.BIGINT()), ("all_steps", DataTypes.BIGINT())],
+        output=[
+            ("x", DataTypes.BIGINT()),
+            ("global_rows", DataTypes.BIGINT()),
+            ("all_steps", DataTypes.BIGINT()),
+        ],
     )
     answers = collect(table)
     assert sorted(x for x, *_ in answers if x >= 0) == list(range(count))

@@ -241,7 +241,7 @@ def test_the_parents_end_ends_everything(stage, program):
 
 
 def test_the_parent_can_stop_a_node(stage):
-    """The wish to stop ends the process in good order; to the AM that is no failure, the parent has its reason."""
+    """The wish to stop ends the process in good order, and to the AM that is no failure."""
     node = stage.node("serve")
     stage.start(node)
     eventually(lambda: "serving" in stage.log())

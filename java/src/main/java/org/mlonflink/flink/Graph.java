@@ -73,6 +73,15 @@ public final class Graph {
         return stream;
     }
 
+    /**
+     * Makes nodes without output part of whatever is run for the sake of {@code nodes}' output. Their stream is empty,
+     * and ends with the cluster, as the control stream does.
+     */
+    public void tie(DataStream<RowData> nodes, DataStream<RowData> withoutOutput) {
+        ((MultipleInputTransformation<RowData>) nodes.getTransformation())
+                .addInput(withoutOutput.broadcast().getTransformation());
+    }
+
     /** Spreads rows over the nodes: round robin, or by the hash of one column so that a key stays on one node. */
     public DataStream<RowData> partition(DataStream<RowData> rows, LogicalType rowType, int column) {
         if (column < 0) {

@@ -2,6 +2,8 @@ package org.mlonflink.flink;
 
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.apache.flink.api.common.JobInfo;
@@ -32,7 +34,7 @@ import org.mlonflink.queue.QueueFile;
  * another, and the node's process lives as long as the task.
  *
  * <p>Inputs: data (absent in a source role), then control, which carries nothing and ends when the AM says that the
- * job is done.
+ * job is done, then the equally empty streams of roles without output, see {@link Graph#tie}.
  *
  * <p>Threads: everything here runs on the task thread. Other threads only post mails: a ring of the doorbell posts
  * {@link #drain} (one mail however many rings), the end of the node posts a mail that notes it or throws. The task
@@ -47,6 +49,7 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
     private final transient NodeSettings settings;
     private final transient MailboxExecutor mailbox;
     private final transient StreamOperatorParameters<RowData> parameters;
+    private final transient int numberOfInputs;
     private final transient AtomicBoolean drainPosted = new AtomicBoolean();
 
     private transient PythonEnvironment python;
@@ -60,10 +63,11 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
     private transient boolean nodeEnded;
 
     NodeOperator(StreamOperatorParameters<RowData> parameters, NodeSettings settings) {
-        super(parameters, settings.inputLayout() == null ? 1 : 2);
+        super(parameters, parameters.getStreamConfig().getNumberOfNetworkInputs());
         this.parameters = parameters;
         this.settings = settings;
         this.mailbox = parameters.getMailboxExecutor();
+        this.numberOfInputs = parameters.getStreamConfig().getNumberOfNetworkInputs();
     }
 
     private boolean hasData() {
@@ -164,7 +168,11 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
     @Override
     @SuppressWarnings("rawtypes")
     public List<Input> getInputs() {
-        return hasData() ? List.of(new DataInput(), new ControlInput()) : List.of(new ControlInput());
+        List<Input> inputs = new ArrayList<>(Collections.nCopies(numberOfInputs, new ControlInput()));
+        if (hasData()) {
+            inputs.set(DATA_INPUT - 1, new DataInput());
+        }
+        return inputs;
     }
 
     @Override
