@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import udfs
-from jobs import Job
 from pyflink.table import DataTypes, Table
 from pyflink.table.expressions import col
 from pyflink.table.udf import udf
-from rows import BIGINT, CRITEO, STRINGS, Shape
 
+from benchmarks import udfs
+from benchmarks.rows import BIGINT, CRITEO, STRINGS, Shape
 from ml_operator import MLJob
 from torch_integration import TorchRunner
 
-ANSWER = [("answer", DataTypes.FLOAT())]
-_FOLDER = str(Path(__file__).parent)
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from benchmarks.jobs import Job
+
+_ROOT = str(Path(__file__).parents[1])
+_BUNDLE_SIZE = "python.fn-execution.bundle.size"
+_BUNDLE_TIME = "python.fn-execution.bundle.time"
 
 
 @dataclass(frozen=True)
@@ -43,15 +47,28 @@ class Contender:
     settings: Mapping[str, str] = field(default_factory=dict)
     notes: str = ""
 
+    def rows_for(self, share: float) -> int:
+        """About this share of the rows; whole bundles up to each mark, for they come back at once."""
+        unit = 6 * int(self.settings.get(_BUNDLE_SIZE, 1))
+        return max(1, round(share * self.rows / unit)) * unit
 
-def worker(job: Job, program: str, table: Table, output: Any = None, **options: Any) -> Table | None:
-    """Plan our worker, one node of it; what it returns has the columns of `output`."""
+    @property
+    def settings_text(self) -> str:
+        """Everything that was chosen for it."""
+        chosen = [f"{key.removeprefix('python.')}={value}" for key, value in self.settings.items()]
+        return ", ".join([*chosen, self.notes] if self.notes else chosen)
+
+
+def torch_worker(entrypoint: str, **params: Any) -> TorchRunner:
+    """Runs a program of the benchmark with one thread."""
+    return TorchRunner(entrypoint, params, threads=1, python_path=(_ROOT,))
+
+
+def worker(job: Job, runner: TorchRunner, table: Table, **options: Any) -> Any:
+    """Plan our worker, one node of it; returns its output."""
     ml_job = MLJob(job.env, "bench", table_env=job.tables)
     ml_job.add_am_role()
-    params = {} if output else {"file": str(job.file), "expected": job.count}
-    runner = TorchRunner(f"programs:{program}", params, threads=1, python_path=(_FOLDER,))
-    answer: Table | None = ml_job.add_role("worker", runner=runner, input=table, output=output, **options)
-    return answer
+    return ml_job.add_role("worker", runner=runner, input=table, **options)
 
 
 def _generator(job: Job) -> None:
@@ -60,16 +77,17 @@ def _generator(job: Job) -> None:
 
 def _one_way(program: str, **options: Any) -> Callable[[Job], None]:
     def plan(job: Job) -> None:
-        worker(job, program, job.rows(), **options)
+        runner = torch_worker(f"benchmarks.programs:{program}", file=str(job.file), expected=job.count)
+        worker(job, runner, job.rows(), **options)
 
     return plan
 
 
 def _there_and_back(program: str, **options: Any) -> Callable[[Job], None]:
     def plan(job: Job) -> None:
-        answers = worker(job, program, job.rows(), ANSWER, **options)
-        assert answers is not None
-        job.receive_answers(answers)
+        output = [("answer", DataTypes.FLOAT())]
+        runner = torch_worker(f"benchmarks.programs:{program}")
+        job.receive_answers(worker(job, runner, job.rows(), output=output, **options))
 
     return plan
 
@@ -99,11 +117,11 @@ _FRAMES = {"max_rows": 4096}
 _TWO_TENSORS = {**_FRAMES, "groups": CRITEO.groups}
 _PANDAS = {
     "python.fn-execution.arrow.batch.size": "10000",
-    "python.fn-execution.bundle.size": "100000",
-    "python.fn-execution.bundle.time": "1000",
+    _BUNDLE_SIZE: "100000",
+    _BUNDLE_TIME: "10000",
 }
-_PROCESS = {"python.fn-execution.bundle.size": "100000", "python.fn-execution.bundle.time": "1000"}
-_THREAD = {"python.execution-mode": "thread", **_PROCESS}
+_PROCESS = {_BUNDLE_SIZE: "100000", _BUNDLE_TIME: "10000"}
+_THREAD = {"python.execution-mode": "thread", **_PROCESS, _BUNDLE_SIZE: "10000"}
 
 
 def _rates(shape: Shape, program: str, millions: float, pandas_rows: int, row_rows: int) -> list[Contender]:
@@ -124,13 +142,13 @@ def _rates(shape: Shape, program: str, millions: float, pandas_rows: int, row_ro
 
 _group_notes = f"groups dense 13, sparse 26; max_rows={_FRAMES['max_rows']}, threads=1"
 CONTENDERS = (
-    *_rates(BIGINT, "columns", 12, 2_000_000, 600_000),
-    *_rates(CRITEO, "columns", 6, 400_000, 240_000),
+    *_rates(BIGINT, "columns", 12, 3_000_000, 1_200_000),
+    *_rates(CRITEO, "columns", 6, 1_200_000, 600_000),
     Contender(GROUPS, CRITEO, _one_way("sum_columns", **_TWO_TENSORS), _OUT, 6_000_000, notes=_group_notes),
     Contender(
         GROUPS, CRITEO, _there_and_back("answer_groups", **_TWO_TENSORS), _BACK, 6_000_000, notes=_group_notes
     ),
     Contender(THREAD, CRITEO, _udf(udfs.add_values, "general"), _BOTH, 240_000, _THREAD),
-    *_rates(STRINGS, "lengths", 6, 600_000, 400_000),
+    *_rates(STRINGS, "lengths", 6, 1_200_000, 600_000),
     Contender(OBJECTS, STRINGS, _one_way("sum_objects", **_FRAMES), _OUT, 3_000_000),
 )

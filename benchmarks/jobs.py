@@ -6,17 +6,20 @@ import json
 import os
 import sys
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pyflink.common import Configuration
 from pyflink.datastream import StreamExecutionEnvironment
 from pyflink.java_gateway import get_gateway
 from pyflink.table import DataTypes, StreamTableEnvironment, Table
 from pyflink.table.types import DataType, _to_java_data_type
-from rows import Shape
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from benchmarks.rows import Shape
 
 COMMON = {
     "parallelism.default": "1",
@@ -32,7 +35,7 @@ def prepare_jvm() -> None:
     os.environ["JVM_ARGS"] = JVM_OPTIONS
     # PyFlink's workers import the functions by name, and thread mode finds pemja by this variable alone.
     site_packages = [path for path in sys.path if path.endswith("site-packages")]
-    os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent), *site_packages])
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[1]), *site_packages])
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
-from receipt import Receipt
+
+from benchmarks.receipt import Receipt
 
 
 def sum_columns(ctx: Any) -> None:
@@ -60,3 +63,25 @@ def answer_time(ctx: Any) -> None:
     """There and back: the time that the row carries in its last column."""
     for batch in ctx.batches():
         ctx.emit(due=batch["sparse"][:, -1])
+
+
+def watch_memory(ctx: Any) -> None:
+    """One way, and at every tenth of the rows how much memory each process of the node has."""
+    receipt, seen = Receipt(**ctx.params), 0
+    samples: list[dict[str, dict[str, int]]] = []
+    user = psutil.Process()
+    agent, jvm = user.parents()[:2]
+    for batch in ctx.batches():
+        seen += batch.rows
+        receipt.add(batch.rows)
+        if seen * 10 >= ctx.params["expected"] * (len(samples) + 1):
+            processes = {"jvm": jvm, "agent": agent, "user": user}
+            samples.append({name: _memory(process) for name, process in processes.items()})
+    receipt.write(samples=samples)
+
+
+def _memory(process: psutil.Process) -> dict[str, int]:
+    """Resident bytes, now and at most."""
+    status = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+    peak_kib = next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
+    return {"now": process.memory_info().rss, "peak": peak_kib * 1024}

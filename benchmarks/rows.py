@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 PERIOD = 997
 """How many distinct rows there are."""
@@ -34,7 +37,7 @@ class Shape:
     def total(self, rows: int) -> float:
         """The sum of all values of the first `rows` rows; a string counts its bytes, null counts nothing."""
         rounds, rest = divmod(rows, PERIOD)
-        each = sum(_values(kind, column) for column, (_, kind) in enumerate(self.columns))
+        each = np.sum([_values(kind, column) for column, (_, kind) in enumerate(self.columns)], axis=0)
         return float(each.sum() * rounds + each[:rest].sum())
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import pandas as pd
+import pandas as pd  # type: ignore[import-untyped]
 
 
-def add_series(*columns: pd.Series[Any]) -> pd.Series[Any]:
+def add_series(*columns: pd.Series) -> pd.Series:
     """For ``func_type="pandas"``, of columns of numbers."""
     answer = np.zeros(len(columns[0]), np.float32)
     for column in columns:
@@ -16,7 +14,7 @@ def add_series(*columns: pd.Series[Any]) -> pd.Series[Any]:
     return pd.Series(answer)
 
 
-def add_lengths_of_series(*columns: pd.Series[Any]) -> pd.Series[Any]:
+def add_lengths_of_series(*columns: pd.Series) -> pd.Series:
     """For ``func_type="pandas"``, of columns of strings."""
     answer = np.zeros(len(columns[0]), np.float32)
     for column in columns:
@@ -34,6 +32,6 @@ def add_lengths(*values: str | None) -> float:
     return float(sum(map(len, filter(None, values))))
 
 
-def last_of_series(*columns: pd.Series[Any]) -> pd.Series[Any]:
-    """For ``func_type="pandas"``: the last column as it is."""
-    return columns[-1]
+def last_value(*values: float) -> float:
+    """Row by row: the last column as it is."""
+    return values[-1]

@@ -1,0 +1,1 @@
+"""The benchmark of the data path: `python benchmarks/data_path.py`."""
