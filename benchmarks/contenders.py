@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pyflink.common import Types
 from pyflink.table import DataTypes, Table
 from pyflink.table.expressions import col
 from pyflink.table.udf import udf
@@ -100,11 +101,18 @@ def _udf(function: Callable[..., Any], func_type: str) -> Callable[[Job], None]:
     return plan
 
 
+def _map(job: Job) -> None:
+    """A `DataStream` of rows, one call a row."""
+    stream = job.tables.to_data_stream(job.rows()).map(udfs.add_row, output_type=Types.FLOAT())
+    job.receive_answers(job.tables.from_data_stream(stream).alias("answer"))
+
+
 GENERATOR = "generator alone"
 COLUMNS = "our worker, columns"
 GROUPS = "our worker, tensor groups"
 OBJECTS = "our worker, strings as str"
 PANDAS = "PyFlink pandas UDF"
+MAP = "PyFlink map, process mode"
 PROCESS = "PyFlink row UDF, process mode"
 THREAD = "PyFlink row UDF, thread mode"
 
@@ -148,6 +156,8 @@ CONTENDERS = (
     Contender(
         GROUPS, CRITEO, _there_and_back("answer_groups", **_TWO_TENSORS), _BACK, 6_000_000, notes=_group_notes
     ),
+    Contender(MAP, BIGINT, _map, _BOTH, 600_000, _PROCESS),
+    Contender(MAP, CRITEO, _map, _BOTH, 600_000, _PROCESS),
     Contender(THREAD, CRITEO, _udf(udfs.add_values, "general"), _BOTH, 240_000, _THREAD),
     *_rates(STRINGS, "lengths", 6, 1_200_000, 600_000),
     Contender(OBJECTS, STRINGS, _one_way("sum_objects", **_FRAMES), _OUT, 3_000_000),

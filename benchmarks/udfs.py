@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd  # type: ignore[import-untyped]
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 def add_series(*columns: pd.Series) -> pd.Series:
@@ -30,6 +35,11 @@ def add_values(*values: float) -> float:
 def add_lengths(*values: str | None) -> float:
     """Row by row, of strings."""
     return float(sum(map(len, filter(None, values))))
+
+
+def add_row(row: Iterable[float]) -> float:
+    """One row of a `DataStream`."""
+    return float(sum(row))
 
 
 def last_value(*values: float) -> float:

@@ -268,7 +268,11 @@ class Consumer(_End):
         """
         if self._closed:
             raise QueueClosed("this end of the queue was closed")
-        return self._take() or self._wait(self._look, timeout_s)
+        frame = self._take()
+        if frame is None:
+            self._notify()  # whatever room there is, the producer may have it while this end sleeps
+            frame = self._wait(self._look, timeout_s)
+        return frame
 
     def _look(self) -> Frame | None:
         frame = self._take()
@@ -319,4 +323,5 @@ class Consumer(_End):
 
     def _give_back(self, position: int) -> None:
         self._ring.free(position)
-        self._notify()  # a producer that has gone needs no room
+        if self._ring.is_half_free:
+            self._notify()  # a producer that has gone needs no room

@@ -134,3 +134,8 @@ class RingReader:
         """Give everything before `position` back to the producer."""
         order()
         self._longs[_HEAD] = position
+
+    @property
+    def is_half_free(self) -> bool:
+        """Whether half of the ring or more is free, which is room for any record."""
+        return 2 * (self._longs[_TAIL] - self._longs[_HEAD]) <= self._capacity

@@ -26,6 +26,7 @@ final class RowsOut {
 
     private final StreamRecord<RowData> record = new StreamRecord<>(null);
     private long lastCut = Long.MIN_VALUE;
+    private long frames;
     private boolean ended;
 
     /** Without a decoder the role has no output, and a frame of rows is a mistake of the protocol. */
@@ -47,16 +48,27 @@ final class RowsOut {
         return ended;
     }
 
-    /** Emits some frames; false when more are waiting, true when the queue is empty and the doorbell will ring. */
+    /** Emits some frames; returns whether the queue is empty now. */
     boolean drain() {
         for (int frame = 0; frame < FRAMES_AT_ONCE; frame++) {
-            if (!queue.poll() && !(queue.arm() && queue.poll())) {
+            if (!queue.poll()) {
                 return true;
             }
             emit();
             queue.release();
+            frames++;
         }
         return false;
+    }
+
+    /** Frames emitted so far. */
+    long frames() {
+        return frames;
+    }
+
+    /** Asks for a ring at the next frame; returns whether one has come meanwhile. */
+    boolean arm() {
+        return queue.arm();
     }
 
     private void emit() {

@@ -90,6 +90,7 @@ public final class Consumer implements AutoCloseable {
      *     comes after it
      */
     public boolean arm() {
+        ring.wake(Layout.PRODUCER_WAITS, bell); // whatever room there is, the producer may have it meanwhile
         ring.arm(Layout.CONSUMER_WAITS);
         return hasRecord();
     }
@@ -168,7 +169,9 @@ public final class Consumer implements AutoCloseable {
 
     private void giveBack() {
         ring.position(Layout.HEAD, position);
-        ring.wake(Layout.PRODUCER_WAITS, bell);
+        if (2 * (ring.position(Layout.TAIL) - position) <= ring.capacity) {
+            ring.wake(Layout.PRODUCER_WAITS, bell);
+        }
     }
 
     private void requireFrame() {
