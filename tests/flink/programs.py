@@ -19,8 +19,15 @@ def echo(ctx: Any) -> None:
         ctx.emit(**{name: batch[name] for name in ctx.schema.names})
 
 
+def _wait_for_others(ctx: Any) -> None:
+    """Wait until the files that `params["after"]` names are there: drivers may end before others begin."""
+    while not all(Path(ctx.params["folder"], name).exists() for name in ctx.params.get("after", ())):
+        ctx.stopping.wait(0.01)
+
+
 def plus_one(ctx: Any) -> None:
     """From x to x and x + 1."""
+    _wait_for_others(ctx)
     for batch in ctx.batches():
         ctx.emit(x=batch["x"], y=batch["x"] + 1)
 
@@ -47,6 +54,7 @@ def score_names(ctx: Any) -> None:
 
 def mark(ctx: Any) -> None:
     """Leave a file that says that this node ran, and as which attempt."""
+    _wait_for_others(ctx)
     Path(ctx.params["folder"], f"{ctx.role}-{ctx.index}-{ctx.attempt}").touch()
 
 

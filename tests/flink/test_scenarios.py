@@ -30,7 +30,8 @@ def test_each_node_of_roles_without_input_runs_exactly_once(flink: Flink, tmp_pa
     flink.job.add_role(
         "ps", runner=program("serve_forever", folder=str(tmp_path)), parallelism=2, kind="serves"
     )
-    flink.job.add_role("worker", runner=program("mark", folder=str(tmp_path)), parallelism=2)
+    worker = program("mark", folder=str(tmp_path), after=["ps-0-0", "ps-1-0"])
+    flink.job.add_role("worker", runner=worker, parallelism=2)
     flink.run()
     assert files(tmp_path) == ["ps-0-0", "ps-1-0", "worker-0-0", "worker-1-0"]
 
@@ -45,7 +46,8 @@ def test_running_a_table_runs_the_whole_cluster(flink: Flink, tmp_path: Path, fi
 
     if first == "ps":
         add_ps()
-    table = flink.job.add_role("worker", runner=program("plus_one"), input=flink.sequence(10), output=XY)
+    worker = program("plus_one", folder=str(tmp_path), after=["ps-0-0", "ps-1-0"])
+    table = flink.job.add_role("worker", runner=worker, input=flink.sequence(10), output=XY)
     if first == "worker":
         add_ps()
     assert sorted(collect(table)) == [(x, x + 1) for x in range(1, 11)]
