@@ -64,7 +64,14 @@ final class GuardedProcess implements AutoCloseable {
         }
     }
 
-    /** Ends the process: asks by ending its standard input, waits for its own grace, then kills. */
+    /** Asks the process to end, and gives it its grace to do so before it is closed. */
+    void stop() {
+        send(Json.object().put("stop", true));
+        waitUninterruptibly(grace);
+        close();
+    }
+
+    /** Ends the process: says that its parent goes by ending its standard input, waits for its grace, then kills. */
     @Override
     public void close() {
         synchronized (this) {

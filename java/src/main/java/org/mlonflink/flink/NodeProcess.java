@@ -115,6 +115,6 @@ final class NodeProcess implements GuardedProcess.Listener, AutoCloseable {
         synchronized (this) {
             over = true;
         }
-        agent.close();
+        agent.stop();
     }
 }

@@ -24,6 +24,8 @@ final class RowsIn {
         boolean await() throws Exception;
     }
 
+    private static final ByteBuffer NOTHING = ByteBuffer.allocate(0);
+
     private final Producer queue;
     private final FrameEncoder encoder;
     private final Waiting waiting;
@@ -31,6 +33,7 @@ final class RowsIn {
     private final long maxDelayMillis;
 
     private boolean flushing;
+    private boolean endOwed;
     private boolean timerSet;
 
     RowsIn(Producer queue, FrameEncoder encoder, Waiting waiting, ProcessingTimeService clock, long maxDelayMillis) {
@@ -53,8 +56,11 @@ final class RowsIn {
         }
     }
 
-    /** The process has perhaps done with a frame. */
+    /** The process has perhaps done with a frame, or is a new one. */
     void onRing() throws Exception {
+        if (endOwed) {
+            endOwed = !queue.offer(FrameKind.END, NOTHING.slice());
+        }
         if (maxDelayMillis == 0 && !flushing && encoder.rows() > 0 && queue.armForEmpty()) {
             flush();
         }
@@ -100,25 +106,25 @@ final class RowsIn {
     /** Sends a control frame behind all rows. */
     void send(int kind, long number) throws Exception {
         flush();
-        while (!queue.offerNumber(kind, number)) {
-            if (!awaitRoom(Long.BYTES)) {
-                return;
-            }
-        }
+        ByteBuffer payload = ByteBuffer.allocate(Long.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+        offer(kind, payload.putLong(0, number));
     }
 
-    /** Says that no more rows come. */
+    /** Says that no more rows come. A process that is started anew hears it, too. */
     void sendEnd() throws Exception {
         flush();
-        offer(FrameKind.END, ByteBuffer.allocate(0));
+        endOwed = !offer(FrameKind.END, NOTHING.slice());
     }
 
-    private void offer(int kind, ByteBuffer payload) throws Exception {
+    /** False when nobody reads, and the frame was dropped. */
+    private boolean offer(int kind, ByteBuffer payload) throws Exception {
         while (!queue.offer(kind, payload)) {
             if (!awaitRoom(payload.remaining())) {
-                return;
+                queue.abandon();
+                return false;
             }
         }
+        return true;
     }
 
     /** False when nobody will ever read: the user's function returned early, or the node has ended. */

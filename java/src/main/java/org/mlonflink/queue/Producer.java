@@ -97,6 +97,14 @@ public final class Producer implements AutoCloseable {
         return true;
     }
 
+    /**
+     * Gives up a frame that was offered and is not whole yet, if there is one. To be called only where nobody reads; a
+     * consumer that takes over later skips what there is of it.
+     */
+    public void abandon() {
+        begun = null;
+    }
+
     /** Puts a control frame into the queue, whose payload is {@code number}; false when there is no room. */
     public boolean offerNumber(int kind, long number) {
         ByteBuffer payload = claim(kind, Long.BYTES);
