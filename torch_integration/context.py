@@ -112,7 +112,7 @@ class TorchContext(NodeContext):
 
     def _finish(self) -> None:
         super()._finish()  # first of all, so that Flink need not wait for the other ranks
-        if self._agreement is not None:
+        if self._agreement is not None and not self.stopping.is_set():
             self._agreement.leave()
         dist.destroy_process_group()
 

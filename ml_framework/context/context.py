@@ -164,9 +164,14 @@ class NodeContext:
             self.schema = layout.schema
 
     def _finish(self) -> None:
-        """Answer what is still owed, and say that nothing more will come from here."""
+        """Answer what is still owed, and say that nothing more will come from here.
+
+        Unless this process was asked to end: another one may go on with the same queues.
+        """
         if self._input is not None:
             self._input.answer()
+        if self.stopping.is_set():
+            return
         if self._producer is not None:
             self._producer.send(FrameKind.END)
             self._producer.close()

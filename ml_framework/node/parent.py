@@ -49,11 +49,13 @@ class Parent:
 
     @classmethod
     async def connect(cls) -> Parent:
-        """Take over standard input and output."""
+        """Take over standard input and output; what anything else prints goes to standard error."""
         reader = asyncio.StreamReader(limit=_MAX_LINE_BYTES)
         protocol = asyncio.StreamReaderProtocol(reader)
         await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, sys.stdin)
-        return cls(reader, sys.stdout.fileno())
+        output_fd = os.dup(sys.stdout.fileno())
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+        return cls(reader, output_fd)
 
     async def first_line(self) -> Mapping[str, Any] | None:
         """The first message, None when the parent was gone before it."""

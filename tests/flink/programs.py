@@ -228,3 +228,11 @@ def collect_flaky(ctx: Any) -> None:
             if ctx.attempt == 0 and number == 2:
                 raise RuntimeError("third batch")
             file.write("\n".join(map(str, batch["x"].tolist())) + "\n")
+
+
+def fail_after_the_end(ctx: Any) -> None:
+    """Count the rows, and fail at the first attempt when all have come."""
+    rows = sum(batch.rows for batch in ctx.batches())
+    Path(ctx.params["folder"], f"{ctx.role}-{ctx.index}-{ctx.attempt}").write_text(str(rows))
+    if ctx.attempt == 0:
+        raise RuntimeError("after the end")

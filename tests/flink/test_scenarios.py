@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 from pyflink.common import Types
 from pyflink.table import DataTypes
+from pyflink.table.expressions import col
 from support.flink import Flink, collect, make_flink, program
 
-from ml_operator import JobConfig, JobFailed, RestartPolicy
+from ml_operator import JobConfig, JobFailed, MLJob, RestartPolicy
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -172,3 +173,29 @@ def test_a_restarted_node_goes_on_where_its_input_was(tmp_path: Path) -> None:
     assert files(tmp_path) == ["worker-0-0", "worker-0-1"]
     seen = [int(line) for path in tmp_path.iterdir() for line in path.read_text().split()]
     assert sorted(seen) == list(range(1, 20_001))
+
+
+def test_a_node_that_fails_after_its_input_has_ended_is_restarted_to_an_end(tmp_path: Path) -> None:
+    """The next attempt finds no rows and the end, and the job finishes."""
+    flink = make_flink()
+    runner = program("fail_after_the_end", folder=str(tmp_path))
+    flink.job.add_role("worker", runner=runner, input=flink.sequence(100))
+    flink.run()
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
+        "worker-0-0": "100",
+        "worker-0-1": "0",
+    }
+
+
+def test_two_clusters_in_one_job_do_not_meet(flink: Flink) -> None:
+    """Each has an application master of its own, and roles of the same name."""
+    other = MLJob(flink.env, "other", table_env=flink.tables)
+    other.add_am_role()
+    once = flink.job.add_role("worker", runner=program("plus_one"), input=flink.sequence(100), output=XY)
+    twice = other.add_role(
+        "worker",
+        runner=program("plus_one"),
+        input=once.select(col("y").alias("x")),
+        output=XY,
+    )
+    assert sorted(collect(twice)) == [(x + 1, x + 2) for x in range(1, 101)]

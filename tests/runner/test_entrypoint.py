@@ -70,8 +70,8 @@ def test_packages_and_star_imports_are_followed_as_far_as_files_go(folder, name)
     ("name", "message"),
     [
         ("train_script:man", "train_script.py defines no 'man'; did you mean 'main'?"),
-        ("train_scrip:main", "there is no module 'train_scrip'; did you mean 'train_script'?"),
-        ("package.iner:main", "there is no module 'package.iner'; did you mean 'inner'?"),
+        ("train_scrip:main", "there is no module 'train_scrip'; did you mean 'train_script'"),
+        ("package.iner:main", "there is no module 'package.iner'; did you mean 'inner'"),
         ("train_script", "is not of the form 'module:function'"),
         ("train_script.py:main()", "is not of the form 'module:function'"),
         ("broken:main", "broken.py, line 1: '(' was never closed"),

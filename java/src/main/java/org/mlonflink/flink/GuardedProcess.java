@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.io.OutputStreamWriter;
+import java.io.UncheckedIOException;
 import java.io.Writer;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -111,9 +112,9 @@ final class GuardedProcess implements AutoCloseable {
 
     private void readEvents(Logger log, java.util.function.Consumer<JsonNode> events, IntConsumer exited) {
         lines(process.getInputStream(), line -> {
-            if (line.startsWith("{")) {
+            try {
                 events.accept(Json.object(line));
-            } else {
+            } catch (UncheckedIOException | ClassCastException noEvent) {
                 log.info("{}", line);
             }
         });

@@ -21,6 +21,7 @@ final class MasterDirectory {
     private static final Map<String, MasterDirectory> JOBS = new ConcurrentHashMap<>();
 
     private int attempt = -1;
+    private int wanted;
     private CompletableFuture<MasterAddress> master = new CompletableFuture<>();
 
     private MasterDirectory() {}
@@ -34,8 +35,8 @@ final class MasterDirectory {
     }
 
     synchronized void publish(int newAttempt, MasterAddress address) {
-        if (newAttempt < attempt) {
-            return;
+        if (newAttempt < Math.max(attempt, wanted)) {
+            return; // told late, by a master that is gone
         }
         if (master.isDone()) {
             master = new CompletableFuture<>();
@@ -44,8 +45,9 @@ final class MasterDirectory {
         master.complete(address);
     }
 
-    /** Completes with the master of `wanted` or a later attempt, or with null after {@link #PATIENCE}. */
-    synchronized CompletableFuture<MasterAddress> find(int wanted) {
+    /** Completes with the master of attempt `earliest` or a later one, or with null after {@link #PATIENCE}. */
+    synchronized CompletableFuture<MasterAddress> find(int earliest) {
+        wanted = Math.max(wanted, earliest);
         if (master.isDone() && attempt < wanted) {
             master = new CompletableFuture<>();
         }

@@ -20,10 +20,12 @@ final class NodeDirectory implements AutoCloseable {
 
     final Path path;
 
-    NodeDirectory(String name, long bytes, String temporary) throws IOException {
-        this.path = parent(bytes, temporary).resolve(name);
-        remove(); // what a killed predecessor of the same name left
-        Files.createDirectory(path, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+    /** Makes a folder that is like no other and begins with `prefix`, for queues of so many bytes. */
+    NodeDirectory(String prefix, long bytes, String temporary) throws IOException {
+        this.path = Files.createTempDirectory(
+                parent(bytes, temporary),
+                prefix,
+                PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
     }
 
     private static Path parent(long bytes, String temporary) throws IOException {

@@ -109,8 +109,7 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
         TaskManagerRuntimeInfo manager = getRuntimeContext().getTaskManagerRuntimeInfo();
         JobInfo job = getRuntimeContext().getJobInfo();
         directory = new NodeDirectory(
-                "mlflink-" + job.getJobId() + "-" + settings.role() + "-" + task.getIndexOfThisSubtask() + "-"
-                        + task.getAttemptNumber(),
+                "mlflink-" + job.getJobId() + "-",
                 (long) settings.inputQueueBytes() + settings.outputQueueBytes(),
                 manager.getTmpDirectories()[0]);
         inputFile = QueueFile.create(directory.path.resolve("in"), settings.inputQueueBytes());
@@ -142,7 +141,7 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
         ObjectNode assignment = Json.object(settings.assignment());
         return assignment
                 .put("job_id", jobId)
-                .put("log_dir", assignment.get("log_dir").asText() + "/" + jobId)
+                .put("log_dir", assignment.get("log_dir").asText() + "/" + jobId + "/" + assignment.get("job_name").asText())
                 .put("index", task.getIndexOfThisSubtask())
                 .put("execution_attempt", task.getAttemptNumber())
                 .put("host", Host.of(getRuntimeContext().getTaskManagerRuntimeInfo().getTaskManagerExternalAddress()))
@@ -166,8 +165,11 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
 
     @Override
     public void close() throws Exception {
-        IOUtils.closeAll(process, bell, inputFile, outputFile, directory, python);
-        super.close();
+        try {
+            IOUtils.closeAll(out, process, bell, inputFile, outputFile, directory, python);
+        } finally {
+            super.close();
+        }
     }
 
     // ---------------------------------------------------------------------------------------------- input
@@ -285,15 +287,18 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
     /** Lets the barrier pass only when everything that came before it has been through the process and back. */
     @Override
     public void prepareSnapshotPreBarrier(long checkpoint) throws Exception {
-        if (!hasData() || nodeEnded || out.ended()) {
-            drainAll();
-            return;
+        if (!hasData()) {
+            return; // nothing of the input is in flight
         }
-        in.send(FrameKind.CHECKPOINT, checkpoint);
-        while (out.lastCut() < checkpoint && !out.ended() && awaitMail()) {
-            continue;
+        if (!nodeEnded && !out.ended()) {
+            in.send(FrameKind.CHECKPOINT, checkpoint);
+            while (out.lastCut() < checkpoint && !out.ended() && awaitMail()) {
+                continue;
+            }
         }
-        drainAll();
+        if (nodeEnded || out.ended()) {
+            drainAll(); // nobody writes any more
+        }
     }
 
     // ---------------------------------------------------------------------------------------------- the node's end

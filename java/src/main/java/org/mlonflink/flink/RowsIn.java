@@ -24,8 +24,6 @@ final class RowsIn {
         boolean await() throws Exception;
     }
 
-    private static final ByteBuffer NOTHING = ByteBuffer.allocate(0);
-
     private final Producer queue;
     private final FrameEncoder encoder;
     private final Waiting waiting;
@@ -33,7 +31,6 @@ final class RowsIn {
     private final long maxDelayMillis;
 
     private boolean flushing;
-    private boolean endOwed;
     private boolean timerSet;
 
     RowsIn(Producer queue, FrameEncoder encoder, Waiting waiting, ProcessingTimeService clock, long maxDelayMillis) {
@@ -56,11 +53,8 @@ final class RowsIn {
         }
     }
 
-    /** The process has perhaps done with a frame, or is a new one. */
+    /** The process has perhaps done with a frame. */
     void onRing() throws Exception {
-        if (endOwed) {
-            endOwed = !queue.offer(FrameKind.END, NOTHING.slice());
-        }
         if (maxDelayMillis == 0 && !flushing && encoder.rows() > 0 && queue.armForEmpty()) {
             flush();
         }
@@ -110,21 +104,21 @@ final class RowsIn {
         offer(kind, payload.putLong(0, number));
     }
 
-    /** Says that no more rows come. A process that is started anew hears it, too. */
+    /** Says that no more rows come; a process that is started anew behind the frame that says so finds it, too. */
     void sendEnd() throws Exception {
         flush();
-        endOwed = !offer(FrameKind.END, NOTHING.slice());
+        offer(FrameKind.END, ByteBuffer.allocate(0));
+        queue.endOfStream();
     }
 
-    /** False when nobody reads, and the frame was dropped. */
-    private boolean offer(int kind, ByteBuffer payload) throws Exception {
+    /** Drops the frame when nobody reads. */
+    private void offer(int kind, ByteBuffer payload) throws Exception {
         while (!queue.offer(kind, payload)) {
             if (!awaitRoom(payload.remaining())) {
                 queue.abandon();
-                return false;
+                return;
             }
         }
-        return true;
     }
 
     /** False when nobody will ever read: the user's function returned early, or the node has ended. */

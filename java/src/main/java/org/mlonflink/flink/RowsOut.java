@@ -14,7 +14,7 @@ import org.mlonflink.queue.FrameKind;
  *
  * <p>The emitted row is one view that moves over the frame; Flink copies it where it must be kept.
  */
-final class RowsOut {
+final class RowsOut implements AutoCloseable {
     /** Frames emitted in one go, so that input, timers and barriers get their turn under a flood of output. */
     private static final int FRAMES_AT_ONCE = 16;
 
@@ -43,9 +43,15 @@ final class RowsOut {
         return lastCut;
     }
 
-    /** Whether the process has said that nothing more comes. */
+    /** Whether the process has said that nothing more comes, and no other has been started since. */
     boolean ended() {
-        return ended;
+        return ended && queue.isEndOfStream();
+    }
+
+    /** A process that still wants to send something hears that nobody will read it. */
+    @Override
+    public void close() {
+        queue.close();
     }
 
     /** Emits some frames; returns whether the queue is empty now. */

@@ -150,6 +150,15 @@ public final class Producer implements AutoCloseable {
         return ring.isSet(Layout.CONSUMER_CLOSED);
     }
 
+    /**
+     * Says that the stream has ended, for whoever reads it, now or later: a consumer that finds no frame meets the end
+     * of the stream. Unlike after {@link #close}, control frames may follow.
+     */
+    public void endOfStream() {
+        ring.set(Layout.PRODUCER_CLOSED, true);
+        ring.wake(Layout.CONSUMER_WAITS, bell);
+    }
+
     /** Closes this end cleanly: the consumer reads what is there and then meets the end of the stream. */
     @Override
     public void close() {
