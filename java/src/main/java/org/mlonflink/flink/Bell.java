@@ -10,13 +10,14 @@ import java.nio.channels.Selector;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.file.Path;
+import java.util.function.Consumer;
 import org.mlonflink.queue.Doorbell;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * The JVM's side of a node's doorbell: listens for the user's process, which may be started several times, and tells
- * of every ring.
+ * of every ring, and when it can hear no more.
  *
  * <p>Threads: one thread of its own accepts and reads, and calls {@code onRing}. {@link #ring} may be called from any
  * thread and never blocks.
@@ -27,13 +28,15 @@ final class Bell implements Doorbell, AutoCloseable {
     private final ServerSocketChannel server;
     private final Selector selector;
     private final Runnable onRing;
+    private final Consumer<NodeFailure> onBroken;
     private final Thread thread;
     private final ByteBuffer one = ByteBuffer.wrap(new byte[] {1});
 
     private volatile SocketChannel peer;
 
-    Bell(Path path, String name, Runnable onRing) throws IOException {
+    Bell(Path path, String name, Runnable onRing, Consumer<NodeFailure> onBroken) throws IOException {
         this.onRing = onRing;
+        this.onBroken = onBroken;
         this.selector = Selector.open();
         this.server = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
         server.bind(UnixDomainSocketAddress.of(path));
@@ -78,6 +81,7 @@ final class Bell implements Doorbell, AutoCloseable {
             LOG.debug("doorbell closed");
         } catch (IOException error) {
             LOG.warn("doorbell broken", error);
+            onBroken.accept(new NodeFailure("the doorbell of a node is broken: " + error));
         }
     }
 

@@ -65,9 +65,9 @@ final class GuardedProcess implements AutoCloseable {
         }
     }
 
-    /** Asks the process to end, and gives it its grace to do so before it is closed. */
-    void stop() {
-        send(Json.object().put("stop", true));
+    /** Asks the process by `message` to end, and gives it its grace to do so before it is closed. */
+    void stop(JsonNode message) {
+        send(message);
         waitUninterruptibly(grace);
         close();
     }

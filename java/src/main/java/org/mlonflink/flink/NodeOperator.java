@@ -114,7 +114,7 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
                 manager.getTmpDirectories()[0]);
         inputFile = QueueFile.create(directory.path.resolve("in"), settings.inputQueueBytes());
         outputFile = QueueFile.create(directory.path.resolve("out"), settings.outputQueueBytes());
-        bell = new Bell(directory.path.resolve("bell"), name, this::postDrain);
+        bell = new Bell(directory.path.resolve("bell"), name, this::postDrain, this::failed);
         in = new RowsIn(
                 new Producer(inputFile, bell),
                 hasData() ? new FrameEncoder(settings.inputLayout()) : null,
@@ -154,6 +154,9 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
     public void finish() throws Exception {
         patient = false; // there are no timers any more
         drain();
+        if (!hasData()) {
+            process.askToStop(); // the AM has, unless Flink drains the job, which a source role does not hear of
+        }
         while (awaitMail()) {
             continue;
         }

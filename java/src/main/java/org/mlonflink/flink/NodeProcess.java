@@ -25,6 +25,8 @@ import org.slf4j.LoggerFactory;
 final class NodeProcess implements GuardedProcess.Listener, AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger("mlonflink.node");
 
+    private static final JsonNode STOP = Json.object().put("stop", true);
+
     /** How a node ends. One of the two is called, once, from any thread. */
     interface Ends {
         void ended();
@@ -110,11 +112,16 @@ final class NodeProcess implements GuardedProcess.Listener, AutoCloseable {
         }
     }
 
+    /** Asks the node to end in good order, without waiting for it. */
+    void askToStop() {
+        agent.send(STOP);
+    }
+
     @Override
     public void close() {
         synchronized (this) {
             over = true;
         }
-        agent.stop();
+        agent.stop(STOP);
     }
 }
