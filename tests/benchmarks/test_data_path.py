@@ -9,7 +9,7 @@ from benchmarks.measure import Bench, rate
 from benchmarks.rows import BIGINT, CRITEO, PERIOD, Shape
 from benchmarks.targets import judge
 
-ROWS = 6_000
+ROWS = 60_000  # many frames, so that there is a slope
 
 
 @pytest.fixture(scope="module")
