@@ -41,8 +41,7 @@ public final class Streams {
 
     /** The table type of a DataStream's elements; an element that is no row is the one column "f0". */
     public DataType rowType(StreamTableEnvironment tables, TypeInformation<?> information) {
-        DataType type = TypeInfoDataTypeConverter.toDataType(
-                ((TableEnvironmentInternal) tables).getCatalogManager().getDataTypeFactory(), information);
+        DataType type = elementType(tables, information);
         return isRow(type) ? type : DataTypes.ROW(DataTypes.FIELD("f0", type));
     }
 
@@ -59,8 +58,7 @@ public final class Streams {
     /** The elements of a DataStream as internal rows, on the subtasks that they are on. */
     public DataStream<RowData> fromStream(StreamTableEnvironment tables, DataStream<Object> stream, String uid) {
         DataType row = rowType(tables, stream.getType());
-        boolean wrapped = !isRow(TypeInfoDataTypeConverter.toDataType(
-                ((TableEnvironmentInternal) tables).getCatalogManager().getDataTypeFactory(), stream.getType()));
+        boolean wrapped = !isRow(elementType(tables, stream.getType()));
         return stream.map(new ToRow(row, wrapped))
                 .returns(InternalTypeInfo.of((RowType) row.getLogicalType()))
                 .name("to rows")
@@ -71,13 +69,17 @@ public final class Streams {
     /** Internal rows as elements of `information`. */
     public <T> DataStream<T> toStream(
             StreamTableEnvironment tables, DataStream<RowData> rows, TypeInformation<T> information, String uid) {
-        DataType type = TypeInfoDataTypeConverter.toDataType(
-                ((TableEnvironmentInternal) tables).getCatalogManager().getDataTypeFactory(), information);
+        DataType type = elementType(tables, information);
         return rows.map(new FromRow<T>(rowType(tables, information), !isRow(type)))
                 .returns(information)
                 .name("from rows")
                 .uid(uid)
                 .setParallelism(rows.getParallelism());
+    }
+
+    private static DataType elementType(StreamTableEnvironment tables, TypeInformation<?> information) {
+        return TypeInfoDataTypeConverter.toDataType(
+                ((TableEnvironmentInternal) tables).getCatalogManager().getDataTypeFactory(), information);
     }
 
     private static boolean isRow(DataType type) {
