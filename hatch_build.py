@@ -40,7 +40,8 @@ def compile_jar(sources: Path, jar: Path, extra_class_path: list[Path] | None = 
         # -path, -classfile, -processing: warnings about Flink's own jars, not about our sources.
         lint = "-Xlint:all,-path,-classfile,-processing,-serial"
         options = ["--release", "17", lint, "-Werror", "-proc:none", "-encoding", "UTF-8", "-cp", class_path]
-        subprocess.run([javac, *options, "-d", classes, *files], check=True)
+        if subprocess.run([javac, *options, "-d", classes, *files], check=False).returncode:
+            raise SystemExit("the bridge does not compile, see above")
         _archive(Path(classes), jar)
 
 

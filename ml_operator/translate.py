@@ -82,7 +82,7 @@ class Translation:
         if rows.keyed:
             return rows.j_stream
         column = -1 if role.partition_by is None else rows.schema.names.index(role.partition_by)
-        return self._bridge.graph.partition(rows.j_stream, rows.j_row_type, column)
+        return self._bridge.graph.partition(rows.j_stream, rows.j_row_type, column, role.spec.parallelism)
 
     def _common_settings(self) -> dict[str, Any]:
         grace = self._config.timeouts.stop_grace.total_seconds()

@@ -61,18 +61,28 @@ def test_graph_has_one_operator_a_role_with_its_parallelism(job) -> None:
     nodes = graph(env)
     assert nodes["Source: application master"]["parallelism"] == 1
     assert nodes["Source: ps"]["parallelism"] == 2
-    assert nodes["worker"]["parallelism"] == 3
+    assert nodes["worker"]["parallelism"] == nodes["worker input"]["parallelism"] == 3
     master = nodes["Source: application master"]["id"]
     control = {edge["id"]: edge["ship_strategy"] for edge in nodes["worker"]["predecessors"]}
     assert control[master] == "BROADCAST"
-    assert sorted(control.values()) == ["BROADCAST", "BROADCAST", "REBALANCE"]  # rows, the AM, and ps
+    assert sorted(control.values()) == ["BROADCAST", "BROADCAST", "FORWARD"]  # the AM, ps, and its own input
+    (rows,) = nodes["worker input"]["predecessors"]
+    assert rows["ship_strategy"] == "REBALANCE"
+
+
+def test_rows_of_one_subtask_reach_a_single_node_without_a_network_edge(job) -> None:
+    planned, env, tables = job
+    env.set_parallelism(1)
+    planned.add_role("worker", runner=HAPPY, input=numbers(tables))
+    (rows,) = graph(env)["worker input"]["predecessors"]
+    assert rows["ship_strategy"] == "FORWARD"
 
 
 def test_partition_by_sends_rows_by_the_hash_of_a_column(job) -> None:
     planned, env, tables = job
-    planned.add_role("worker", runner=HAPPY, input=numbers(tables), partition_by="s")
-    strategies = {edge["ship_strategy"] for edge in graph(env)["worker"]["predecessors"]}
-    assert strategies == {"BROADCAST", "CUSTOM"}
+    planned.add_role("worker", runner=HAPPY, parallelism=2, input=numbers(tables), partition_by="s")
+    (rows,) = graph(env)["worker input"]["predecessors"]
+    assert rows["ship_strategy"] == "CUSTOM"
 
 
 def test_plan_is_frozen_and_says_what_was_added(job) -> None:

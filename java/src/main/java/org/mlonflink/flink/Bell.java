@@ -44,6 +44,10 @@ final class Bell implements Doorbell, AutoCloseable {
         server.register(selector, SelectionKey.OP_ACCEPT);
         this.thread = new Thread(this::listen, name + " doorbell");
         thread.setDaemon(true);
+    }
+
+    /** Begins to listen; whoever {@code onRing} tells must be there. */
+    void start() {
         thread.start();
     }
 

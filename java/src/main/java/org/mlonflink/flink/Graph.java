@@ -3,6 +3,7 @@ package org.mlonflink.flink;
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
 import org.apache.flink.api.common.functions.Partitioner;
 import org.apache.flink.api.common.typeinfo.Types;
+import org.apache.flink.api.dag.Transformation;
 import org.apache.flink.api.java.functions.KeySelector;
 import org.apache.flink.core.execution.JobClient;
 import org.apache.flink.runtime.operators.coordination.CoordinationRequestGateway;
@@ -11,7 +12,11 @@ import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.datastream.SingleOutputStreamOperator;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.streaming.api.functions.sink.v2.DiscardingSink;
+import org.apache.flink.streaming.api.graph.StreamGraphGenerator;
 import org.apache.flink.streaming.api.transformations.MultipleInputTransformation;
+import org.apache.flink.streaming.api.transformations.OneInputTransformation;
+import org.apache.flink.streaming.api.transformations.PartitionTransformation;
+import org.apache.flink.streaming.runtime.partitioner.ForwardPartitioner;
 import org.apache.flink.table.data.RowData;
 import org.apache.flink.table.runtime.typeutils.InternalTypeInfo;
 import org.apache.flink.table.types.logical.LogicalType;
@@ -52,17 +57,26 @@ public final class Graph {
             LogicalType output,
             String settings) {
         ObjectNode json = Json.object(settings);
+        NodeSettings node = NodeSettings.parse(json);
         RowType rowType = output == null ? RowType.of() : (RowType) output;
         MultipleInputTransformation<RowData> nodes = new MultipleInputTransformation<>(
                 json.get("name").asText(),
-                new NodeOperatorFactory(NodeSettings.parse(json)),
+                new NodeOperatorFactory(node),
                 InternalTypeInfo.of(rowType),
-                json.get("parallelism").asInt());
+                node.parallelism());
+        nodes.setUid(json.get("uid").asText());
         if (data != null) {
-            nodes.addInput(data.getTransformation());
+            Transformation<Byte> feed = new OneInputTransformation<>(
+                    data.getTransformation(),
+                    json.get("name").asText() + " input",
+                    new FeedOperatorFactory(node),
+                    Types.BYTE,
+                    node.parallelism());
+            feed.setUid(json.get("uid").asText() + "/input");
+            coLocate(json.get("uid").asText(), feed, nodes);
+            nodes.addInput(new PartitionTransformation<>(feed, new ForwardPartitioner<>()));
         }
         nodes.addInput(control.broadcast().getTransformation());
-        nodes.setUid(json.get("uid").asText());
         environment.addOperator(nodes);
         DataStream<RowData> stream = new DataStream<>(environment, nodes);
         if (output == null) {
@@ -71,6 +85,14 @@ public final class Graph {
                     .setParallelism(json.get("parallelism").asInt());
         }
         return stream;
+    }
+
+    /** The feeder and its node share memory: both in the default slot sharing group, whatever the input's is. */
+    private static void coLocate(String key, Transformation<?>... transformations) {
+        for (Transformation<?> transformation : transformations) {
+            transformation.setSlotSharingGroup(StreamGraphGenerator.DEFAULT_SLOT_SHARING_GROUP);
+            transformation.setCoLocationGroupKey(key);
+        }
     }
 
     /**
@@ -82,8 +104,14 @@ public final class Graph {
                 .addInput(withoutOutput.broadcast().getTransformation());
     }
 
-    /** Spreads rows over the nodes: round robin, or by the hash of one column so that a key stays on one node. */
-    public DataStream<RowData> partition(DataStream<RowData> rows, LogicalType rowType, int column) {
+    /**
+     * Spreads rows over the nodes: round robin, or by the hash of one column so that a key stays on one node. From one
+     * subtask to one node there is nothing to spread, and the node's input is chained to where the rows come from.
+     */
+    public DataStream<RowData> partition(DataStream<RowData> rows, LogicalType rowType, int column, int nodes) {
+        if (nodes == 1 && rows.getParallelism() == 1) {
+            return rows;
+        }
         if (column < 0) {
             return rows.rebalance();
         }

@@ -23,28 +23,29 @@ import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
 import org.apache.flink.table.data.RowData;
 import org.apache.flink.util.IOUtils;
 import org.mlonflink.columns.FrameDecoder;
-import org.mlonflink.columns.FrameEncoder;
 import org.mlonflink.queue.Consumer;
 import org.mlonflink.queue.FrameKind;
 import org.mlonflink.queue.Producer;
 import org.mlonflink.queue.QueueFile;
 
 /**
- * One node of the ML cluster as a Flink operator: rows from Flink go into one byte queue, rows come back out of
- * another, and the node's process lives as long as the task.
+ * One node of the ML cluster as a Flink operator: owns the two byte queues of the user's process, which lives as long
+ * as the task, and emits what comes back. Rows are put into the in-queue by the {@link FeedOperator} on the same
+ * subtask.
  *
- * <p>Inputs: data (absent in a source role), then control, which carries nothing and ends when the AM says that the
- * job is done, then the equally empty streams of roles without output, see {@link Graph#tie}.
+ * <p>Inputs, none of which carries a row: the feeder (absent in a source role), whose barriers and end follow its rows;
+ * control, which ends when the AM says that the job is done; then the streams of roles without output, see
+ * {@link Graph#tie}.
  *
  * <p>Threads: everything here runs on the task thread. Other threads only post mails: a ring of the doorbell posts
- * {@link #drain} (one mail however many rings), the end of the node posts a mail that notes it or throws. The task
- * thread waits by {@link #awaitMail} alone, which runs mails meanwhile: output flows while the in-queue is
- * full, and a failure or a cancellation ends every wait.
+ * {@link #drain} (one mail however many rings), the end of the node posts a mail that notes it or throws, the end of
+ * the feeder one that only wakes. The task thread waits by {@link #awaitMail} alone, which runs mails meanwhile: a
+ * failure or a cancellation ends every wait.
  */
 final class NodeOperator extends AbstractStreamOperatorV2<RowData>
         implements MultipleInputStreamOperator<RowData>, BoundedMultiInput, NodeProcess.Ends {
     private static final long serialVersionUID = 1L;
-    private static final int DATA_INPUT = 1;
+    private static final int FEED_INPUT = 1;
 
     private final transient NodeSettings settings;
     private final transient MailboxExecutor mailbox;
@@ -57,7 +58,8 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
     private transient Bell bell;
     private transient QueueFile inputFile;
     private transient QueueFile outputFile;
-    private transient RowsIn in;
+    private transient Feed feed;
+    private transient FramesIn in;
     private transient RowsOut out;
     private transient NodeProcess process;
     private transient boolean nodeEnded;
@@ -114,17 +116,20 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
                 manager.getTmpDirectories()[0]);
         inputFile = QueueFile.create(directory.path.resolve("in"), settings.inputQueueBytes());
         outputFile = QueueFile.create(directory.path.resolve("out"), settings.outputQueueBytes());
-        bell = new Bell(directory.path.resolve("bell"), name, this::postDrain, this::failed);
-        in = new RowsIn(
-                new Producer(inputFile, bell),
-                hasData() ? new FrameEncoder(settings.inputLayout()) : null,
-                this::awaitMail,
-                getProcessingTimeService(),
-                settings.maxDelayMillis());
+        bell = new Bell(directory.path.resolve("bell"), name, this::onRing, this::failed);
+        Producer producer = new Producer(inputFile, bell);
+        in = new FramesIn(producer, this::awaitMail);
+        feed = Feed.open(Feed.key(job.getJobId(), settings, task), producer, this::postDrain);
         FrameDecoder decoder = settings.outputLayout() == null ? null : new FrameDecoder(settings.outputLayout());
         out = new RowsOut(new Consumer(outputFile, bell), decoder, output, settings);
+        bell.start();
         patient = settings.maxDelayMillis() > 0;
         postDrain(); // arms the out-queue
+    }
+
+    private void onRing() {
+        postDrain();
+        feed.ring();
     }
 
     /** Runs mails until one has run; false when the node has ended and nobody will read any more. */
@@ -157,6 +162,7 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
         if (!hasData()) {
             process.askToStop(); // the AM has, unless Flink drains the job, which a source role does not hear of
         }
+        out.pass(Long.MAX_VALUE); // no barrier comes any more
         while (awaitMail()) {
             continue;
         }
@@ -169,7 +175,7 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
     @Override
     public void close() throws Exception {
         try {
-            IOUtils.closeAll(out, process, bell, inputFile, outputFile, directory, python);
+            IOUtils.closeAll(feed, out, process, bell, inputFile, outputFile, directory, python);
         } finally {
             super.close();
         }
@@ -180,51 +186,22 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
     @Override
     @SuppressWarnings("rawtypes")
     public List<Input> getInputs() {
-        List<Input> inputs = new ArrayList<>(Collections.nCopies(numberOfInputs, new ControlInput()));
-        if (hasData()) {
-            inputs.set(DATA_INPUT - 1, new DataInput());
-        }
-        return inputs;
+        return new ArrayList<>(Collections.nCopies(numberOfInputs, new EmptyInput()));
     }
 
     @Override
     public void endInput(int input) throws Exception {
-        if (hasData() && input == DATA_INPUT) {
+        if (hasData() && input == FEED_INPUT) {
+            feed.handOver(); // where the feeder had finished before this job was restored, nobody has said so
             in.sendEnd();
         }
     }
 
-    /** Rows, and the event time that stays behind them on their way through the process. */
-    private final class DataInput implements Input<RowData> {
-        @Override
-        public void processElement(StreamRecord<RowData> element) throws Exception {
-            in.add(element.getValue(), element.hasTimestamp() ? element.getTimestamp() : Long.MIN_VALUE);
-        }
-
-        @Override
-        public void processWatermark(Watermark mark) throws Exception {
-            in.send(FrameKind.WATERMARK, mark.getTimestamp());
-        }
-
-        @Override
-        public void processWatermarkStatus(WatermarkStatus status) throws Exception {
-            in.send(FrameKind.STATUS, status.isIdle() ? 1 : 0);
-        }
-
-        @Override
-        public void processLatencyMarker(LatencyMarker marker) {
-            output.emitLatencyMarker(marker);
-        }
-
-        @Override
-        public void setKeyContextElement(StreamRecord<RowData> element) {}
-    }
-
-    /** Its end is all that the control input says. */
-    private static final class ControlInput implements Input<Byte> {
+    /** Barriers and the end are all that an input says. */
+    private final class EmptyInput implements Input<Byte> {
         @Override
         public void processElement(StreamRecord<Byte> element) {
-            throw new IllegalStateException("the control input carries no rows");
+            throw new IllegalStateException("the inputs of a node carry no rows");
         }
 
         @Override
@@ -234,7 +211,9 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
         public void processWatermarkStatus(WatermarkStatus status) {}
 
         @Override
-        public void processLatencyMarker(LatencyMarker marker) {}
+        public void processLatencyMarker(LatencyMarker marker) {
+            output.emitLatencyMarker(marker);
+        }
 
         @Override
         public void setKeyContextElement(StreamRecord<Byte> element) {}
@@ -254,12 +233,11 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
 
     private void drain() throws Exception {
         drainPosted.set(false);
-        if (hasData()) {
-            in.onRing();
-        }
         long before = out.frames();
         if (!out.drain()) {
             postDrain();
+        } else if (out.isHeld()) {
+            LOG.debug("the node's output waits for a barrier");
         } else if (out.frames() > before && patient) {
             lookAgainSoon();
         } else if (out.arm()) {
@@ -293,22 +271,47 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
         if (!hasData()) {
             return; // nothing of the input is in flight
         }
-        if (!nodeEnded && !out.ended()) {
-            in.send(FrameKind.CHECKPOINT, checkpoint);
-            while (out.lastCut() < checkpoint && !out.ended() && awaitMail()) {
-                continue;
+        out.pass(checkpoint - 1); // an older barrier has been overtaken
+        postDrain();
+        boolean announced = false;
+        while (!out.reached(checkpoint) && !out.ended() && !nodeEnded) {
+            if (!announced && feed.handedOver()) {
+                announced = true;
+                announce(checkpoint);
+            } else {
+                awaitMail();
             }
         }
         if (nodeEnded || out.ended()) {
             drainAll(); // nobody writes any more
         }
+        out.pass(checkpoint);
+        postDrain();
+    }
+
+    /** The feeder's part, after its end. */
+    private void announce(long checkpoint) throws Exception {
+        if (feed.lastCheckpoint() < checkpoint) {
+            in.send(FrameKind.CHECKPOINT, checkpoint);
+        }
+    }
+
+    /** There will be no such barrier, or it does not matter any more. */
+    @Override
+    public void notifyCheckpointAborted(long checkpoint) throws Exception {
+        super.notifyCheckpointAborted(checkpoint);
+        out.pass(checkpoint);
+        postDrain();
     }
 
     // ---------------------------------------------------------------------------------------------- the node's end
 
     @Override
     public void ended() {
-        post(() -> nodeEnded = true);
+        post(() -> {
+            nodeEnded = true;
+            feed.end();
+        });
     }
 
     @Override

@@ -12,6 +12,9 @@ import org.mlonflink.queue.FrameKind;
 /**
  * The way back from the user's process: emits what the out-queue holds, in order. Used on the task thread only.
  *
+ * <p>The process answers CHECKPOINT(id) with CUT(id); what it sends after that belongs behind the barrier. So emitting
+ * stops at a cut until {@link #pass} says that the barrier has gone by, or will never come.
+ *
  * <p>The emitted row is one view that moves over the frame; Flink copies it where it must be kept.
  */
 final class RowsOut implements AutoCloseable {
@@ -25,7 +28,8 @@ final class RowsOut implements AutoCloseable {
     private final int rowtimePrecision;
 
     private final StreamRecord<RowData> record = new StreamRecord<>(null);
-    private long lastCut = Long.MIN_VALUE;
+    private long cut = Long.MIN_VALUE;
+    private long passed = Long.MIN_VALUE;
     private long frames;
     private boolean ended;
 
@@ -38,9 +42,14 @@ final class RowsOut implements AutoCloseable {
         this.rowtimePrecision = settings.rowtimePrecision();
     }
 
-    /** The greatest checkpoint id that the process has answered. */
-    long lastCut() {
-        return lastCut;
+    /** Whether emitting has stopped at a cut, or everything of the barrier was emitted and more. */
+    boolean reached(long checkpoint) {
+        return Math.max(cut, passed) >= checkpoint;
+    }
+
+    /** Lets what follows the cuts up to this one be emitted. */
+    void pass(long checkpoint) {
+        passed = Math.max(passed, checkpoint);
     }
 
     /** Whether the process has said that nothing more comes, and no other has been started since. */
@@ -54,10 +63,15 @@ final class RowsOut implements AutoCloseable {
         queue.close();
     }
 
-    /** Emits some frames; returns whether the queue is empty now. */
+    /** Whether a barrier must go by before more can be emitted. */
+    boolean isHeld() {
+        return cut > passed;
+    }
+
+    /** Emits some frames; returns whether there is no more to emit now. */
     boolean drain() {
         for (int frame = 0; frame < FRAMES_AT_ONCE; frame++) {
-            if (!queue.poll()) {
+            if (isHeld() || !queue.poll()) {
                 return true;
             }
             emit();
@@ -83,7 +97,7 @@ final class RowsOut implements AutoCloseable {
             case FrameKind.WATERMARK -> output.emitWatermark(new Watermark(number()));
             case FrameKind.STATUS -> output.emitWatermarkStatus(
                     number() == 1 ? WatermarkStatus.IDLE : WatermarkStatus.ACTIVE);
-            case FrameKind.CUT -> lastCut = Math.max(lastCut, number());
+            case FrameKind.CUT -> cut = Math.max(cut, number());
             case FrameKind.END -> ended = true;
             default -> throw new IllegalStateException("frame of kind " + queue.kind() + " in the out-queue");
         }

@@ -1,0 +1,110 @@
+package org.mlonflink.flink;
+
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import org.apache.flink.api.common.JobID;
+import org.apache.flink.api.common.TaskInfo;
+import org.mlonflink.queue.Producer;
+
+/**
+ * The in-queue of a node and what is said about it, where the two subtasks that write it meet: the {@link FeedOperator}
+ * that the rows come to, and the {@link NodeOperator} that owns the queue. They are co-located, so they share a JVM.
+ *
+ * <p>A queue has one producer at a time. The feeder writes until it has said {@link #handOver}; from then on the node
+ * does. The node opens and closes the feed; whoever comes first to {@link #of} waits for it.
+ *
+ * <p>Threads: {@link #queue} belongs to the task thread of the one whose turn it is. The rest is volatile, and each
+ * callback runs on the thread of the one who calls; it posts a mail.
+ */
+final class Feed implements AutoCloseable {
+    /** The feeds of this JVM; a key is unique to one attempt of one subtask of one job. */
+    private static final Map<String, CompletableFuture<Feed>> FEEDS = new ConcurrentHashMap<>();
+
+    private static final Runnable NOBODY = () -> {};
+
+    final Producer queue;
+    private final String key;
+    private final Runnable onHandOver;
+    private volatile Runnable onChange = NOBODY;
+    private volatile long lastCheckpoint = Long.MIN_VALUE;
+    private volatile boolean handedOver;
+    private volatile boolean ended;
+
+    private Feed(String key, Producer queue, Runnable onHandOver) {
+        this.key = key;
+        this.queue = queue;
+        this.onHandOver = onHandOver;
+    }
+
+    /** Names the feed of a subtask's attempt; both operators have the same index and attempt. */
+    static String key(JobID job, NodeSettings settings, TaskInfo task) {
+        return job + "/" + settings.job() + "/" + settings.role() + "[" + task.getIndexOfThisSubtask() + "]#"
+                + task.getAttemptNumber();
+    }
+
+    /** The node's part: makes the feed known. */
+    static Feed open(String key, Producer queue, Runnable onHandOver) {
+        Feed feed = new Feed(key, queue, onHandOver);
+        of(key).complete(feed);
+        return feed;
+    }
+
+    /** The feeder's part: the feed, as soon as the node has opened it. */
+    static CompletableFuture<Feed> of(String key) {
+        return FEEDS.computeIfAbsent(key, unused -> new CompletableFuture<>());
+    }
+
+    /** Forgets the feed; both parts do so at their end, whether they met or not. */
+    static void forget(String key) {
+        FEEDS.remove(key);
+    }
+
+    // ---------------------------------------------------------------------------------------------- the feeder
+
+    /** {@code onChange} is called when the process has rung and when it has ended. */
+    void attach(Runnable onChange) {
+        this.onChange = onChange;
+    }
+
+    /** The frame CHECKPOINT(id) is in the queue. */
+    void checkpointed(long id) {
+        lastCheckpoint = id;
+    }
+
+    /** The last row is in the queue: the feeder will not touch it any more. */
+    void handOver() {
+        handedOver = true;
+        onHandOver.run();
+    }
+
+    /** Whether the process has ended, so that nobody will read. */
+    boolean ended() {
+        return ended;
+    }
+
+    // ---------------------------------------------------------------------------------------------- the node
+
+    boolean handedOver() {
+        return handedOver;
+    }
+
+    /** The last checkpoint that the feeder has announced to the process. */
+    long lastCheckpoint() {
+        return lastCheckpoint;
+    }
+
+    void ring() {
+        onChange.run();
+    }
+
+    void end() {
+        ended = true;
+        onChange.run();
+    }
+
+    @Override
+    public void close() {
+        forget(key);
+    }
+}

@@ -1,0 +1,152 @@
+package org.mlonflink.flink;
+
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.apache.flink.api.common.operators.MailboxExecutor;
+import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
+import org.apache.flink.streaming.api.operators.BoundedOneInput;
+import org.apache.flink.streaming.api.operators.OneInputStreamOperator;
+import org.apache.flink.streaming.api.operators.StreamOperatorParameters;
+import org.apache.flink.streaming.api.watermark.Watermark;
+import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
+import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
+import org.apache.flink.table.data.RowData;
+import org.mlonflink.columns.FrameEncoder;
+import org.mlonflink.queue.FrameKind;
+
+/**
+ * Writes a role's rows into the in-queue of the node on the same subtask. Having one input, it is chained to what the
+ * rows come from, so that they never pass Flink's network stack; only barriers and the end go on to the node operator,
+ * see {@link Feed}.
+ *
+ * <p>Event time stays behind the rows: watermarks take the way through the process, too.
+ *
+ * <p>Threads: everything runs on the task thread, which waits by {@link #awaitMail} alone. The node's threads post a
+ * mail when the process has rung and when it has ended.
+ */
+final class FeedOperator extends AbstractStreamOperator<Byte>
+        implements OneInputStreamOperator<RowData, Byte>, BoundedOneInput {
+    private static final long serialVersionUID = 1L;
+
+    /** Far beyond what a TaskManager needs from starting one task to starting the next. */
+    private static final Duration PATIENCE = Duration.ofMinutes(1);
+
+    private final transient NodeSettings settings;
+    private final transient MailboxExecutor mailbox;
+    private final transient AtomicBoolean mailPosted = new AtomicBoolean();
+
+    private transient String key;
+    private transient CompletableFuture<Feed> opening;
+    private transient Feed feed;
+    private transient RowsIn rows;
+
+    FeedOperator(StreamOperatorParameters<Byte> parameters, NodeSettings settings) {
+        super(parameters);
+        this.settings = settings;
+        this.mailbox = parameters.getMailboxExecutor();
+    }
+
+    @Override
+    public void open() throws Exception {
+        super.open();
+        key = Feed.key(getRuntimeContext().getJobInfo().getJobId(), settings, getRuntimeContext().getTaskInfo());
+        opening = Feed.of(key);
+        opening.thenRun(this::postMail);
+        getProcessingTimeService()
+                .registerTimer(
+                        getProcessingTimeService().getCurrentProcessingTime() + PATIENCE.toMillis(),
+                        time -> checkTogether());
+    }
+
+    private void checkTogether() throws NodeFailure {
+        if (!opening.isDone()) {
+            throw new NodeFailure("the rows of " + key + " came to a TaskManager that its node is not on: they must be "
+                    + "co-located, and Flink's scheduler did not do so");
+        }
+    }
+
+    /** Waits for the node to open, on the first thing there is to send. */
+    private RowsIn rows() throws Exception {
+        if (rows == null) {
+            while (!opening.isDone()) {
+                mailbox.yield();
+            }
+            feed = opening.join();
+            rows = new RowsIn(
+                    feed.queue,
+                    new FrameEncoder(settings.inputLayout()),
+                    this::awaitMail,
+                    getProcessingTimeService(),
+                    settings.maxDelayMillis());
+            feed.attach(this::postMail);
+        }
+        return rows;
+    }
+
+    /** Runs mails until one has run; false when the process has ended and nobody will read any more. */
+    private boolean awaitMail() throws InterruptedException {
+        if (!feed.ended()) {
+            mailbox.yield();
+        }
+        return !feed.ended();
+    }
+
+    private void postMail() {
+        if (mailPosted.compareAndSet(false, true)) {
+            try {
+                mailbox.execute(this::onMail, "the node's process has rung");
+            } catch (RejectedExecutionException over) {
+                LOG.debug("the task is over");
+            }
+        }
+    }
+
+    private void onMail() throws Exception {
+        mailPosted.set(false);
+        if (rows != null && !feed.handedOver()) {
+            rows.onRing();
+        }
+    }
+
+    // ---------------------------------------------------------------------------------------------- input
+
+    @Override
+    public void processElement(StreamRecord<RowData> element) throws Exception {
+        rows().add(element.getValue(), element.hasTimestamp() ? element.getTimestamp() : Long.MIN_VALUE);
+    }
+
+    @Override
+    public void processWatermark(Watermark mark) throws Exception {
+        rows().send(FrameKind.WATERMARK, mark.getTimestamp());
+    }
+
+    @Override
+    public void processWatermarkStatus(WatermarkStatus status) throws Exception {
+        rows().send(FrameKind.STATUS, status.isIdle() ? 1 : 0);
+    }
+
+    @Override
+    public void prepareSnapshotPreBarrier(long checkpoint) throws Exception {
+        RowsIn queue = rows();
+        if (!feed.handedOver()) {
+            queue.send(FrameKind.CHECKPOINT, checkpoint);
+            feed.checkpointed(checkpoint);
+        }
+    }
+
+    @Override
+    public void endInput() throws Exception {
+        rows().flush();
+        feed.handOver();
+    }
+
+    @Override
+    public void close() throws Exception {
+        if (key != null) {
+            Feed.forget(key);
+        }
+        super.close();
+    }
+}

@@ -1,0 +1,72 @@
+package org.mlonflink.flink;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import org.mlonflink.columns.FrameEncoder;
+import org.mlonflink.queue.FrameKind;
+import org.mlonflink.queue.Producer;
+
+/** Puts whole frames into the in-queue, waiting for room. A frame that nobody will read is dropped. */
+final class FramesIn {
+    /** Runs mails until something may have changed; false when nobody will ever read. */
+    interface Waiting {
+        boolean await() throws Exception;
+    }
+
+    private final Producer queue;
+    private final Waiting waiting;
+
+    FramesIn(Producer queue, Waiting waiting) {
+        this.queue = queue;
+        this.waiting = waiting;
+    }
+
+    /** Sends the encoder's rows, and empties it. */
+    void send(FrameEncoder encoder) throws Exception {
+        int size = encoder.size();
+        if (size <= queue.maxRecord()) {
+            ByteBuffer target = queue.claim(FrameKind.BATCH, size);
+            while (target == null && awaitRoom(size)) {
+                target = queue.claim(FrameKind.BATCH, size);
+            }
+            if (target != null) {
+                encoder.writeTo(target);
+                queue.commit();
+            }
+        } else {
+            ByteBuffer whole = ByteBuffer.allocateDirect(size).order(ByteOrder.LITTLE_ENDIAN);
+            encoder.writeTo(whole);
+            offer(FrameKind.BATCH, whole.flip());
+        }
+        encoder.clear();
+    }
+
+    /** Sends a control frame. */
+    void send(int kind, long number) throws Exception {
+        ByteBuffer payload = ByteBuffer.allocate(Long.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+        offer(kind, payload.putLong(0, number));
+    }
+
+    /** Says that no more rows come; a process that is started anew behind the frame that says so finds it, too. */
+    void sendEnd() throws Exception {
+        offer(FrameKind.END, ByteBuffer.allocate(0));
+        queue.endOfStream();
+    }
+
+    private void offer(int kind, ByteBuffer payload) throws Exception {
+        while (!queue.offer(kind, payload)) {
+            if (!awaitRoom(payload.remaining())) {
+                queue.abandon();
+                return;
+            }
+        }
+    }
+
+    /** False when nobody will ever read: the user's function returned early, or the node has ended. */
+    private boolean awaitRoom(int size) throws Exception {
+        if (queue.armForRoom(size)) {
+            return true;
+        }
+        return !queue.isConsumerClosed() && waiting.await();
+    }
+}
