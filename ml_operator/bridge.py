@@ -41,14 +41,15 @@ class Bridge:
     @cached_property
     def graph(self) -> Any:
         """`org.mlonflink.flink.Graph`."""
-        return self._instance("org.mlonflink.flink.Graph")
+        return self.instance("org.mlonflink.flink.Graph")
 
     @cached_property
     def streams(self) -> Any:
         """`org.mlonflink.flink.Streams`."""
-        return self._instance("org.mlonflink.flink.Streams")
+        return self.instance("org.mlonflink.flink.Streams")
 
-    def _instance(self, name: str) -> Any:
+    def instance(self, name: str) -> Any:
+        """A new instance of a public class of the jar that has a constructor without arguments."""
         return self._loader.loadClass(name).newInstance()
 
 
