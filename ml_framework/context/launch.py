@@ -17,8 +17,9 @@ class Descriptors:
 
     control: int
     """Stream socket to the agent, JSON lines both ways; its end ends the process."""
-    listen: int
-    """Bound and listening TCP socket: the address that the cluster spec announces for this node."""
+    listen: int | None
+    """Bound and listening TCP socket: the address that the cluster spec announces for this node. None where
+    the process listens there by itself (`Runner.binds_address`)."""
     bell: int | None = None
     """Stream socket to the JVM, the doorbell of both queues."""
     input: int | None = None

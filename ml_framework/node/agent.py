@@ -15,13 +15,13 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import socket
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ml_framework.node.address import Address
 from ml_framework.node.attempt import Listeners, Queues, RunningAttempt, not_started, start_attempt
 from ml_framework.node.link import ConversationEnded, MasterLink, NeverReached
 from ml_framework.node.parent import MasterAt, ParentGone, StopAsked
@@ -91,7 +91,7 @@ class Agent:
         self._tasks: set[asyncio.Task[None]] = set()
         self._token = assignment.token
         self._link: MasterLink | None = None
-        self._listening: socket.socket | None = None
+        self._address = Address(assignment.host, kept=assignment.program.runner.binds_address)
         self._queues: Queues | None = None
         self._running: RunningAttempt | None = None
         self._outcome: wire.Outcome | None = None
@@ -174,30 +174,26 @@ class Agent:
         self._go(self._beat())
 
     def _register(self, token: Token) -> None:
-        host = self._assignment.host
         self._token, self._outcome = token, None
         self._numbers.clear()
-        self._close_listening()
         try:
-            family = socket.AF_INET6 if ":" in host else socket.AF_INET
-            self._listening = socket.create_server((host, 0), family=family)
+            address = self._address.bind()
         except OSError as error:
-            self._fail(f"cannot listen on {host}: {error}")
+            self._fail(f"cannot listen on {self._assignment.host}: {error}")
             return
-        self._send(wire.Registered, address=f"{host}:{self._listening.getsockname()[1]}")
+        self._send(wire.Registered, address=address)
 
     def _start(self, cluster: ClusterSpec) -> None:
         assert self._queues is not None
-        if self._listening is None:
+        if not self._address.ready:
             self._fail("told to start when it was not registered")
             return
-        listening, self._listening = self._listening, None
         try:
             self._running = start_attempt(
                 self._assignment,
                 self._token.attempt,
                 cluster,
-                listening=listening,
+                listening=self._address.take(),
                 queues=self._queues,
                 console=self._console,
                 listeners=Listeners(
@@ -306,11 +302,6 @@ class Agent:
         if not task.cancelled() and (error := task.exception()) is not None:
             self.post(error)
 
-    def _close_listening(self) -> None:
-        if self._listening is not None:
-            self._listening.close()
-            self._listening = None
-
     async def _clean_up(self) -> None:
         if self._running is not None:  # only if the agent itself has failed
             await self._running.kill()
@@ -318,7 +309,7 @@ class Agent:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._close_listening()
+        self._address.close()
         if self._queues is not None:
             self._queues.close()
         with suppress(FileNotFoundError):

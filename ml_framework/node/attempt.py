@@ -86,7 +86,8 @@ class RunningAttempt:
     def stop(self, grace: timedelta) -> None:
         """Ask the process to end, and end it after `grace`; a further call can only shorten the grace."""
         self._stopping = True
-        self._control.ask_to_stop()
+        if not self._process.ended.done():  # else nobody is there to be asked
+            self._control.ask_to_stop()
         self._process.stop(grace)
 
     async def kill(self) -> None:
@@ -108,7 +109,7 @@ def start_attempt(
     number: int,
     cluster: ClusterSpec,
     *,
-    listening: socket.socket,
+    listening: socket.socket | None,
     queues: Queues,
     console: Console,
     listeners: Listeners,
@@ -119,7 +120,8 @@ def start_attempt(
         assignment: of the node.
         number: 0-based.
         cluster: where everybody listens.
-        listening: the socket behind this node's address; handed over, closed here.
+        listening: the socket behind this node's address; handed over, closed here. None where the process
+            binds that itself.
         queues: of the node.
         console: where the process's output goes, besides its log file.
         listeners: told of what the process says.
@@ -129,7 +131,8 @@ def start_attempt(
         Exception: whatever the runner raised.
     """
     with ExitStack() as ours, ExitStack() as theirs:
-        theirs.enter_context(listening)
+        if listening is not None:
+            theirs.enter_context(listening)
         directory = assignment.directory / f"attempt_{number}"
         directory.mkdir(mode=0o700)
         ours.callback(shutil.rmtree, directory)
@@ -148,7 +151,11 @@ def start_attempt(
             host=assignment.host,
             directory=directory,
             log_dir=log_dir,
-            descriptors=Descriptors(process_end.fileno(), listening.fileno(), **queues.connect(theirs)),
+            descriptors=Descriptors(
+                process_end.fileno(),
+                None if listening is None else listening.fileno(),
+                **queues.connect(theirs),
+            ),
             python=assignment.program.python or sys.executable,
         )
         command = assignment.program.runner.prepare(attempt)

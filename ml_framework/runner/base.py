@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,7 +75,15 @@ class Command:
 
 
 class Runner(ABC):
-    """How a role's algorithm is prepared and started."""
+    """How a role's algorithm is prepared and started.
+
+    Attributes:
+        binds_address: the process listens at its node's address by itself, for a server that takes no
+            descriptor. The agent then only keeps the port from everybody else: bound with ``SO_REUSEPORT``,
+            which the process has to set too, not listening, and the same over restarts in place.
+    """
+
+    binds_address: ClassVar[bool] = False
 
     def validate(self, role: str) -> None:  # noqa: B027 - most have nothing to check
         """Check at planning what can be checked there; raises `PlanError` naming `role`."""

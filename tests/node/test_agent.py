@@ -179,6 +179,45 @@ def test_restart_stops_what_runs_and_registers_anew(stage):
     assert not [event for event in stage.master.events if isinstance(event, wire.Ended)]
 
 
+def test_the_address_of_a_process_that_binds_it_is_kept(stage):
+    """It is nobody else's, the same over restarts, and connections reach whoever listens there."""
+
+    def listen(ctx):
+        with socket.socket() as server:
+            server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            host, port = ctx.addresses["worker"][0].split(":")
+            server.bind((host, int(port)))
+            server.listen()
+            connection, _ = server.accept()
+            with connection:
+                connection.sendall(f"attempt {ctx.attempt}".encode())
+
+    class Server(PythonRunner):
+        binds_address = True
+
+    node = stage.node_running(Server(listen))
+    for attempt in range(2):
+        address = stage.registered(node, count=attempt + 1).address
+        host, port = address.split(":")
+        with pytest.raises(OSError, match="in use"):
+            socket.create_server((host, int(port)))
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection((host, int(port)))
+        stage.master.tell(wire.Start(stage.cluster(address)))
+        assert eventually(lambda: _received(host, int(port))) == f"attempt {attempt}"  # noqa: B023
+        assert stage.master.wait_for(wire.Ended, count=attempt + 1).outcome is wire.Outcome.SUCCEEDED
+        stage.master.tell(wire.Restart(Token(0, attempt + 1)))
+    assert stage.registered(node, count=3).address == address
+
+
+def _received(host, port):
+    try:
+        with socket.create_connection((host, port)) as connection:
+            return connection.makefile().read()
+    except ConnectionRefusedError:
+        return None
+
+
 def test_a_failed_attempt_can_be_restarted(stage):
     """After its failure was reported a node goes on with the next attempt."""
     node = stage.node("die_on_attempt", {"attempts": [0]})

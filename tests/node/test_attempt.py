@@ -1,0 +1,54 @@
+"""A started process and its end, without an agent around it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+from datetime import timedelta
+
+from ml_framework.context.launch import Descriptors
+from ml_framework.node.attempt import Listeners, RunningAttempt
+from ml_framework.rpc.wire import Outcome
+from ml_framework.runner import Attempt, Program, PythonRunner
+from ml_framework.runner.output import Console
+from ml_framework.runner.process import UserProcess
+from ml_framework.spec import ClusterSpec, NodeId
+
+
+def test_a_process_that_has_just_ended_can_still_be_stopped(tmp_path):
+    """Who stops it may not have heard of its end yet; the outcome stays what it was."""
+    directory = tmp_path / "attempt_0"
+    directory.mkdir()
+    attempt = Attempt(
+        node=NodeId("worker", 0),
+        number=0,
+        parallelism=1,
+        cluster=ClusterSpec(),
+        program=Program(PythonRunner("m:f")),
+        job_name="job",
+        host="127.0.0.1",
+        directory=directory,
+        log_dir=tmp_path,
+        descriptors=Descriptors(3, None),
+        python=sys.executable,
+    )
+
+    async def run():
+        ours, theirs = socket.socketpair()
+        with theirs, open(os.devnull, "wb") as nowhere:  # noqa: PTH123
+            process = UserProcess.start(
+                [sys.executable, "-c", ""],
+                env={},
+                inherit=(),
+                log_file=tmp_path / "log",
+                console=Console(nowhere.fileno()),
+                prefix="",
+            )
+            running = RunningAttempt(attempt, process, ours, Listeners(numbers=print, nonsense=print))
+            end = await running.end()
+            running.stop(timedelta(seconds=1))
+            return end
+
+    assert asyncio.run(run()) == (Outcome.SUCCEEDED, None)
