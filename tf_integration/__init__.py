@@ -1,5 +1,23 @@
-"""TensorFlow on ml-on-flink.
+"""TensorFlow on Flink: runners to plan with, and what a training loop needs in the user's process.
 
-Parameter servers and workers of TensorFlow will be planned from here, on the same spine as
-`torch_integration`: a cluster config, a runner, a dataset and helpers. Nothing is exported yet.
+::
+
+    cluster = TFClusterConfig(workers=2)
+    cluster.add_to(job, runner=TFRunner("train:main", params={"lr": 1e-3}), input=features)
+
+    def main(ctx):                                          # train.py
+        with ctx.strategy.scope():
+            model = build()
+            model.compile("adam", "binary_crossentropy")
+        model.fit(ctx.dataset(128, lambda batch: (batch["features"], batch["label"], batch.weights)))
+        ctx.save_model("model.keras", model)
+
+Importing this package imports neither TensorFlow nor PyFlink: a job is planned without either's weight.
 """
+
+from tf_integration.cluster import TFClusterConfig
+from tf_integration.loss import mean_loss
+from tf_integration.runner import TFRunner
+from tf_integration.tensorboard import TensorBoardRunner
+
+__all__ = ["TFClusterConfig", "TFRunner", "TensorBoardRunner", "mean_loss"]

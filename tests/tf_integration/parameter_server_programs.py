@@ -1,0 +1,96 @@
+"""What the coordinator of these tests runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ml_framework.testing.waiting import eventually
+from tf_integration import mean_loss
+
+if TYPE_CHECKING:
+    from tf_integration.parameter_server.coordinator import CoordinatorContext
+
+RATE = 0.1
+
+
+def streams(ctx: CoordinatorContext) -> None:
+    """Learns ``w`` of ``x · w = x · (1, 1)``, emits each row with the number of its step."""
+    with ctx.strategy.scope():
+        weights = tf.Variable(tf.zeros((2, 1), tf.float64))
+        rows, steps = tf.Variable(0, dtype=tf.int64), tf.Variable(0, dtype=tf.int64)
+        loss = keras.metrics.Mean()
+
+    def step(batch: Any) -> None:
+        with tf.GradientTape() as tape:
+            losses = tf.square(tf.squeeze(tf.matmul(batch["x"], weights), 1) - tf.reduce_sum(batch["x"], 1))
+            mean = mean_loss(losses, batch)
+        (gradient,) = tape.gradient(mean, [weights])
+        weights.assign_sub(RATE * gradient)
+        rows.assign_add(tf.cast(batch.rows, tf.int64))
+        loss.update_state(losses)
+        ctx.emit(id=batch["id"], step=tf.fill([batch.rows], steps.assign_add(1)))
+
+    read = list(ctx.steps(step, ctx.params["batch_size"]))
+    assert read == sorted(read)
+    print("rows", read[-1], int(rows), "steps", int(steps), "away", float(tf.reduce_max(abs(weights - 1))))
+
+
+def fails_in_a_step(ctx: CoordinatorContext) -> None:
+    """Meets a row that it cannot take."""
+
+    def step(batch: Any) -> None:
+        tf.debugging.assert_less(batch["id"], tf.constant(100, tf.int64), message="no such id")
+
+    for _ in ctx.steps(step, 10):
+        pass
+
+
+def does_something_else(ctx: CoordinatorContext) -> None:
+    """Takes what comes; when something has, touches one file and waits for another."""
+
+    def step(batch: Any) -> None:
+        ctx.emit(id=batch["id"], step=batch["id"])
+
+    folder = Path(ctx.params["folder"])
+    for rows in ctx.steps(step):
+        if rows:
+            (folder / "read").touch()
+            eventually((folder / "go on").exists, timeout_s=60)
+
+
+def schedules(ctx: CoordinatorContext) -> None:
+    """Fits a line with Keras, in as many scheduled steps as it was asked for, to data of its own."""
+    x = np.linspace(-1, 1, 32, dtype=np.float32)[:, None]
+    y = 3 * x - 2
+    with ctx.strategy.scope():
+        model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+        optimizer = keras.optimizers.SGD(RATE)
+        optimizer.build(model.trainable_variables)
+        steps = tf.Variable(0)
+
+    @tf.function
+    def step() -> None:
+        def replica() -> None:
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_mean(tf.square(model(x) - y))
+            gradients = tape.gradient(loss, model.trainable_variables)
+            optimizer.apply(gradients, model.trainable_variables)
+
+        ctx.strategy.run(replica)
+        steps.assign_add(1)
+
+    for done in range(0, ctx.params["steps"], 10):
+        if done == 50 and "folder" in ctx.params:
+            folder = Path(ctx.params["folder"])
+            (folder / "half").touch()
+            eventually((folder / "go on").exists, timeout_s=60)
+        for _ in range(10):
+            ctx.coordinator.schedule(step)
+        ctx.coordinator.join()
+    slope, offset = (float(tf.squeeze(v)) for v in model.trainable_variables)
+    print("steps", int(steps), "line", round(slope, 2), round(offset, 2))

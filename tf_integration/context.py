@@ -1,0 +1,214 @@
+"""`TFContext`: the node's context for TensorFlow."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+try:
+    import tensorflow as tf
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        f"{sys.executable} has no TensorFlow: install ml-on-flink[tensorflow] there", name=error.name
+    ) from error
+
+from ml_framework.codec import empty
+from ml_framework.context import NodeContext
+from ml_framework.errors import PlanError
+from tf_integration import roles, tensors
+from tf_integration.agreement import Agreement, Sums
+from tf_integration.batch import Batch
+from tf_integration.dataset import StepDataset
+from tf_integration.export import is_model, write_model, write_nowhere, write_whole
+from tf_integration.log import say, tamed
+from tf_integration.strategy import WorkersStrategy
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Iterable, Iterator
+    from contextlib import ExitStack
+
+    from ml_framework.codec import RecordBatch
+    from ml_framework.context.input import Input
+
+_SHORT_WAIT_S = 0.001
+_LOOK_S = 0.2
+"""Between two looks at whether this process is asked to end, where nothing comes."""
+
+
+class TFContext(NodeContext):
+    """What an entrypoint gets under a `TFRunner`, in a cluster without parameter servers.
+
+    Attributes:
+        strategy: `tf.distribute.MultiWorkerMirroredStrategy` where several nodes train together, else the
+            default strategy, whose scope changes nothing.
+        device: where to compute, such as ``/device:CPU:0``.
+    """
+
+    strategy: Any
+    _agreement: Agreement | None = None
+
+    def batches(self, batch_size: int | None = None) -> Iterable[Any]:
+        """The input of this node as tensors, once, in steps that all workers take together.
+
+        Workers may have different numbers of rows. A worker that has none while another has some (its input
+        has ended, or nothing came within the role's ``max_delay``) gets a batch of zero rows, with the dtypes
+        and shapes of any other, so that it takes part in the step's collectives. Iteration ends at the same
+        step on every worker: when all inputs have ended, or when the entrypoint of one worker has returned. A
+        loop over `batches` must therefore run on every worker, or on none.
+
+        Beyond that it is `NodeContext.batches`. The number of rows differs from batch to batch: give a
+        `tf.function` that takes one ``reduce_retracing=True``, lest it be traced for each number.
+
+        Args:
+            batch_size: rows of every batch but the last one and those of zero rows; None yields rows as
+                they come.
+
+        Returns:
+            An iterable of `tf_integration.batch.Batch`; with a codec other than ``columns``, of lists of
+            Python objects.
+
+        Raises:
+            PlanError: the role has no input.
+            ValueError: `batch_size` is not positive.
+        """
+        return super().batches(batch_size)
+
+    def dataset(
+        self, batch_size: int | None = None, transform: Callable[[Batch], Any] | None = None
+    ) -> StepDataset:
+        """What `batches` yields, as a dataset: for `keras.Model.fit`, or for the steps of a `tf.function`.
+
+        ::
+
+            rows = ctx.dataset(128, lambda batch: (batch["features"], batch["label"], batch.weights))
+            model.fit(rows)
+
+        There is one epoch, the stream, and ``steps_per_execution`` stays 1. A worker without rows takes part
+        with a batch of zero rows, which is harmless to all that treats rows one by one; a layer that looks at
+        the batch as a whole has to look at that of all workers, as ``BatchNormalization(synchronized=True)``.
+
+        Args:
+            batch_size: as for `batches`.
+            transform: makes of each batch what the dataset yields; traced once.
+
+        Raises:
+            PlanError: the role has no input, or a codec of its own.
+            ValueError: `batch_size` is not positive.
+        """
+        source = self._readable(batch_size)
+        if self._launch.codec != "columns":
+            raise PlanError(
+                f"{self.role} has codec {self._launch.codec!r}, whose objects are no tensors: "
+                "leave codec= out in add_role, or read ctx.batches()"
+            )
+        world_size = self.world_size
+        signature = (tensors.specs(source.layout), tf.TensorSpec((), tf.int64))
+
+        def transformed(columns: Any, global_rows: Any) -> Any:
+            batch = Batch(columns, global_rows, world_size)
+            return batch if transform is None else transform(batch)
+
+        steps = ((tensors.values(records), rows) for records, rows in self._steps(source, batch_size))
+        return StepDataset(steps, signature, transformed)
+
+    def save_model(self, path: str | os.PathLike[str], model: Any) -> Path:
+        """`NodeContext.save_model`, which takes Keras models and TensorFlow modules too.
+
+        The name says in which form: ``model.keras`` and ``model.weights.h5`` are files of Keras, anything
+        else is the folder of a SavedModel. A folder that is there already is replaced.
+
+        Workers that train together must all call it: variables may have to be read from all of them. Rank 0
+        writes.
+        """
+        if not is_model(model):
+            return super().save_model(path, model)
+        target = Path(path)
+        write = partial(write_model, model)
+        if self.rank == 0:
+            write_whole(target, write)
+        elif self._agrees():
+            write_nowhere(target.name, write)
+        return target
+
+    def _open(self, stack: ExitStack) -> None:
+        super()._open(stack)
+        with tamed():
+            self.strategy = self._new_strategy()
+        self.device = f"/device:{self.device.upper()}:0"
+        say(f"{self.role}[{self.index}], rank {self.rank} of {self.world_size}")
+        if self._input is not None and self._agrees():
+            self._agreement = self._new_agreement(stack)
+
+    def _new_strategy(self) -> Any:
+        if self._agrees():
+            return WorkersStrategy()
+        return tf.distribute.get_strategy()
+
+    def _new_agreement(self, stack: ExitStack) -> Agreement:
+        leader = (self.addresses.get(roles.CHIEF) or self.addresses[roles.WORKER])[0]
+        host = leader.rpartition(":")[0].strip("[]")
+        sums = Sums.meet(self.rank, self.world_size, host, self._add_up)
+        stack.callback(sums.close)
+        return Agreement(sums, self.world_size)
+
+    def _add_up(self, numbers: tuple[int, int]) -> tuple[int, int]:
+        """Add up over all workers, by the strategy's own means."""
+
+        def in_replica() -> Any:
+            mine = tf.constant(numbers, tf.int64)
+            return tf.distribute.get_replica_context().all_reduce("SUM", mine)
+
+        first, second = tf.function(lambda: self.strategy.run(in_replica))().numpy().tolist()
+        return first, second
+
+    def _agrees(self) -> bool:
+        """Whether this node takes each step together with others."""
+        return self.world_size > 1 and self.role != roles.EVALUATOR
+
+    def _finish(self) -> None:
+        super()._finish()  # first of all, so that Flink need not wait for the other workers
+        if self._agreement is not None and not self.stopping.is_set():
+            self._agreement.leave()
+
+    def _batches(self, source: Input, batch_size: int | None) -> Iterator[Any]:
+        for records, global_rows in self._steps(source, batch_size):
+            yield self._batch(records, global_rows)
+
+    def _steps(self, source: Input, batch_size: int | None) -> Iterator[tuple[RecordBatch, int]]:
+        """The rows of each step, with the number of rows over all workers."""
+        steps = self._own_steps if self._agreement is None else self._common_steps
+        for records, global_rows in steps(source, batch_size):
+            self.metrics.log(rows_in=source.rows)
+            yield records, global_rows
+
+    def _own_steps(self, source: Input, batch_size: int | None) -> Iterator[tuple[RecordBatch, int]]:
+        while not source.ended and not self._asked_to_end():
+            records = source.poll(batch_size, _LOOK_S)
+            if records is not None:
+                yield records, records.rows
+
+    def _common_steps(self, source: Input, batch_size: int | None) -> Iterator[tuple[RecordBatch, int]]:
+        agreement = self._agreement
+        assert agreement is not None
+        patience_s = wait_s = max(self._launch.max_delay_s, _SHORT_WAIT_S)
+        while not agreement.over and not self._asked_to_end():
+            records = source.poll(batch_size, wait_s)
+            if records is None:
+                records = empty(source.layout)
+            rows = records.rows
+            global_rows = agreement.step(rows, ended=source.ended)
+            if global_rows and not agreement.over:
+                yield records, global_rows
+            # A worker that was idle at one step does not hold up the others at the next.
+            wait_s = patience_s if rows or not global_rows else _SHORT_WAIT_S
+
+    def _asked_to_end(self) -> bool:
+        """Whether it is, without a trace: only user code that looks is trusted to look again."""
+        return threading.Event.is_set(self.stopping)
+
+    def _columns(self, records: RecordBatch, global_rows: int) -> Any:
+        return Batch(tensors.values(records), tf.constant(global_rows, tf.int64), self.world_size)

@@ -1,0 +1,198 @@
+"""`Feed`: the queues of a worker's process, behind the functions that graphs call in it."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import tensorflow as tf
+
+from ml_framework.codec import Layout, empty
+from ml_framework.errors import EmitError
+from tf_integration import tensors
+from tf_integration.parameter_server import remote
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+
+    from ml_framework.codec import RecordBatch
+    from ml_framework.context.input import Input
+    from ml_framework.context.launch import Launch
+
+SLICE_S = 0.2
+"""How long a slice goes on: what a coordinator that would do something else has to wait for."""
+_LOOK_S = 0.2
+"""Between two looks at whether this worker has retired, where nothing comes."""
+_FAREWELL_S = 5.0
+"""How long a retired worker waits for the coordinator to have heard of it."""
+
+
+class Feed:
+    """What a worker's process does for the graphs that run in it, one at a time.
+
+    The thread in `run` reads the input. It asks for the next batch as soon as the one before has been dealt
+    with, whether or not a slice is there to take it, so that Flink is answered at any time.
+
+    Args:
+        launch: of the worker's process.
+        source: its input, None without.
+        emit: sends rows to Flink.
+        log: takes numbers.
+    """
+
+    def __init__(
+        self,
+        launch: Launch,
+        source: Input | None,
+        emit: Callable[..., None],
+        log: Callable[..., None],
+    ) -> None:
+        self._launch = launch
+        self._source = source
+        self._emit = emit
+        self._log = log
+        self._texts = _text_columns(launch)
+        self._changed = threading.Condition()
+        self._batch_size: int | None = None
+        self._wanted = False
+        """Everything handed out has been dealt with, and the next batch is not there yet."""
+        self._batch: RecordBatch | None = None
+        """The next batch, not handed out yet."""
+        self._until = 0.0
+        self._rows = 0
+        self._failed = False
+        self._retired = threading.Event()
+        self._left = threading.Event()
+
+    def register(self) -> None:
+        """Let graphs call this feed."""
+        for token, function in (
+            (remote.READ, self._read),
+            (remote.EMIT, self._take_output),
+            (remote.REPORT, self._report),
+            (remote.DESCRIBE, self._describe),
+            (remote.RETIRE, self._retire),
+            (remote.LEAVE, self._left.set),
+        ):
+            remote.register(token, function)
+
+    def run(self) -> None:
+        """Read the input until this worker has retired and the coordinator knows.
+
+        Raises:
+            PeerLost: the task at the other end has gone.
+        """
+        try:
+            while not self._retired.is_set():
+                if self._source is None:
+                    self._retired.wait()
+                else:
+                    self._look_for_rows(self._source)
+        except BaseException:
+            with self._changed:
+                self._failed = True
+                self._changed.notify_all()
+            raise
+        self._left.wait(_FAREWELL_S)
+
+    def start(self) -> None:
+        """`run` in a thread of its own, until `stop`."""
+        self._thread = threading.Thread(target=self.run, name="mlflink-feed", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End what `start` has started; stopping twice is allowed."""
+        self._left.set()
+        self._retire()
+        self._thread.join()
+
+    def _look_for_rows(self, source: Input) -> None:
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._wanted, _LOOK_S):
+                return
+            batch_size = self._batch_size
+        batch = source.poll(batch_size, _LOOK_S)
+        if batch is not None:
+            with self._changed:
+                self._batch, self._wanted = batch, False
+                self._changed.notify_all()
+        elif source.ended:  # there is nothing to wait for but checkpoints
+            self._retired.wait(_LOOK_S)
+
+    # What graphs call
+
+    def _read(self, batch_size: NDArray[np.int64], begins: NDArray[np.bool_]) -> list[Any]:
+        """The components of the next batch; zero rows where the slice is over."""
+        assert self._source is not None
+        with self._changed:
+            if begins:
+                self._until = time.monotonic() + SLICE_S
+            self._batch_size = int(batch_size) or None
+            if self._batch is None:
+                self._wanted = True
+                self._changed.notify_all()
+            left_s = max(0.0, self._until - time.monotonic())
+            self._changed.wait_for(self._interrupted, left_s)
+            batch, self._batch = self._batch, None
+        if batch is None:
+            return _components(empty(self._source.layout))
+        self._rows += batch.rows
+        self._log(rows_in=self._rows)
+        return _components(batch.copy())  # TensorFlow would use the queue's memory as it is
+
+    def _interrupted(self) -> bool:
+        return self._batch is not None or self._failed or self._retired.is_set()
+
+    def _take_output(self, names: NDArray[Any], *columns: NDArray[Any]) -> list[Any]:
+        with self._changed:
+            if self._source is not None and self._wanted:
+                raise EmitError("rows can be emitted in a step of ctx.steps() only")
+        self._emit(
+            **{
+                name.decode(): self._emittable(name.decode(), column)
+                for name, column in zip(names, columns, strict=True)
+            }
+        )
+        return []
+
+    def _emittable(self, name: str, values: NDArray[Any]) -> Any:
+        """Strings come as bytes, whatever they are a column of."""
+        if values.dtype != np.object_:
+            return values
+        return [value.decode() for value in values] if name in self._texts else values.tolist()
+
+    def _report(self) -> NDArray[np.int64]:
+        ended = self._source is None or (self._source.ended and self._batch is None)
+        return np.array([self._launch.index, self._rows, ended])
+
+    def _describe(self) -> bytes:
+        launch = self._launch
+        return json.dumps(
+            {"input": launch.input_layout, "output": launch.output_layout, "codec": launch.codec}
+        ).encode()
+
+    def _retire(self) -> NDArray[np.int64]:
+        """Take no further rows; whoever says so again waits, so that the others hear of it."""
+        if self._retired.is_set():
+            self._left.wait(_LOOK_S)
+        self._retired.set()
+        with self._changed:
+            self._changed.notify_all()
+        return np.array([self._launch.index, self._rows, True])
+
+
+def _components(records: RecordBatch) -> list[Any]:
+    values: Mapping[str, Any] = tensors.values(records)
+    return [np.asarray(value) for value in tf.nest.flatten(values, expand_composites=True)]
+
+
+def _text_columns(launch: Launch) -> frozenset[str]:
+    if launch.output_layout is None:
+        return frozenset()
+    schema = Layout.from_json(launch.output_layout).schema
+    return frozenset(column.name for column in schema.columns if column.type.is_text)

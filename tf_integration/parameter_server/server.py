@@ -1,0 +1,62 @@
+"""What parameter servers, and workers other than the coordinator, run: a `tf.distribute.Server`."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING, Any
+
+import tensorflow as tf
+
+from ml_framework.context import NodeContext
+from tf_integration import roles
+from tf_integration.log import say, tamed
+from tf_integration.parameter_server.feed import Feed
+
+if TYPE_CHECKING:
+    from contextlib import ExitStack
+
+    from ml_framework.context.launch import Launch
+
+SERVERS = (roles.WORKER, roles.PS)
+"""Who runs a server, by role."""
+
+
+class ServerContext(NodeContext):
+    """The context of a node that serves: the queues of a worker are behind `feed`."""
+
+    feed: Feed
+
+    def _open(self, stack: ExitStack) -> None:
+        super()._open(stack)
+        if self.role == roles.WORKER:
+            self.feed = Feed(self._launch, self._input, self.emit, self.metrics.log)
+            self.feed.register()
+        self.server = new_server(self._launch)
+        say(f"{self.role}[{self.index}] serves")
+
+
+def serve(ctx: ServerContext) -> None:
+    """Serve: a worker until the coordinator says that training is over, a parameter server until stopped."""
+    if ctx.role == roles.WORKER:
+        ctx.feed.run()
+    else:
+        ctx.stopping.wait()
+
+
+def new_server(launch: Launch) -> Any:
+    """The server of a node, at its own address; it serves until the process ends."""
+    cluster = {role: launch.addresses[role] for role in SERVERS}
+    with tamed():
+        return tf.distribute.Server(cluster, job_name=launch.role, task_index=launch.index)
+
+
+def bound_beside(address: str) -> tuple[socket.socket, str]:
+    """A further port on the host of `address`: the socket that keeps it from everybody else, and its address.
+
+    TensorFlow can listen there all the same, as it does at the nodes' addresses.
+    """
+    host = address.rpartition(":")[0]
+    kept = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    kept.bind((host.strip("[]"), 0))
+    return kept, f"{host}:{kept.getsockname()[1]}"

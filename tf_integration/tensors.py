@@ -1,0 +1,80 @@
+"""Columns as tensors: what TensorFlow sees of a layout, and of the rows in a batch.
+
+==================================  ==================================================================
+BOOLEAN, integers, FLOAT, DOUBLE    ``(rows,)`` of the same type; a null is 0, or NaN in a float column
+DATE, TIME, TIMESTAMP               ``(rows,)`` integers, as in `ml_framework.codec.RecordBatch`
+matrix or vector group              ``(rows, width)``
+strings and binary values           ``(rows,) tf.string``; a null is empty
+DECIMAL                             ``(rows,) tf.float64``; a null is NaN
+ARRAY                               `tf.RaggedTensor` ``(rows, None)``; a null is empty
+==================================  ==================================================================
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import tensorflow as tf
+
+from ml_framework.codec import Arrays, Binary, Decimals, Strings
+from ml_framework.codec.layout import BlockKind, Layout
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ml_framework.codec import RecordBatch
+    from ml_framework.codec.schema import ColumnType
+
+
+def specs(layout: Layout) -> dict[str, Any]:
+    """The `tf.TypeSpec` of every column and group of `layout`, whatever the number of rows."""
+    return {name: _spec(layout, block, slot) for name, (block, slot) in layout.index.items()}
+
+
+def values(records: RecordBatch) -> dict[str, Any]:
+    """The rows by name: numpy arrays, and `tf.RaggedTensor` for arrays; some lie over the queue's memory."""
+    found: dict[str, Any] = dict.fromkeys(records.names)
+    for names, block in records.blocks():
+        found.update(zip(names, block, strict=True))
+    return {name: _values(records[name]) if value is None else value for name, value in found.items()}
+
+
+def _spec(layout: Layout, index: int, slot: int) -> Any:
+    block, kind = layout.blocks[index], layout.columns[index][slot].type
+    if block.kind in (BlockKind.MATRIX, BlockKind.VECTOR):
+        return tf.TensorSpec((None, block.width), tf.as_dtype(block.storage))
+    if block.kind is BlockKind.LIST:
+        assert kind.element is not None
+        return tf.RaggedTensorSpec((None, None), _dtype(kind.element), 1, tf.int32)
+    return tf.TensorSpec((None,), _dtype(kind))
+
+
+def _dtype(kind: ColumnType) -> Any:
+    if kind.root == "DECIMAL":
+        return tf.float64
+    return tf.string if kind.storage == "bytes" else tf.as_dtype(kind.storage)
+
+
+def _values(column: Any) -> Any:
+    match column:
+        case Strings() | Binary():
+            return _bytes(column.tolist())
+        case Decimals():
+            return np.array([np.nan if value is None else float(value) for value in column.tolist()])
+        case Arrays():
+            return _ragged(column)
+    return column  # a group is an array already
+
+
+def _bytes(texts: Sequence[str | bytes | None]) -> Any:
+    """``(rows,)`` objects, not strings of fixed width, which would lose trailing zeros."""
+    found = np.empty(len(texts), np.object_)
+    found[:] = [b"" if text is None else text for text in texts]
+    return found
+
+
+def _ragged(arrays: Arrays) -> Any:
+    offsets = arrays.block.offsets
+    elements = _values(arrays.block.trimmed().column(0, arrays.element))
+    return tf.RaggedTensor.from_row_splits(elements, offsets - offsets[0], validate=False)
