@@ -171,14 +171,17 @@ def latest_checkpoint(ctx: Any) -> int:
 
 
 def fail_after_checkpoints(ctx: Any) -> None:
-    """From x to x + 1; node 1 fails once, after some checkpoints; else a node writes how many rows it saw."""
+    """From x to x + 1; the last node fails once, after some checkpoints; others write how much they saw."""
     begun_at, rows = None, 0
     for batch in ctx.batches():
         ctx.emit(x=batch["x"], y=batch["x"] + 1)
         rows += batch.rows
         if ctx.attempt == 0:
             begun_at = latest_checkpoint(ctx) if begun_at is None else begun_at
-            if ctx.index == 1 and latest_checkpoint(ctx) >= begun_at + ctx.params["checkpoints"]:
+            if (
+                ctx.index == ctx.world_size - 1
+                and latest_checkpoint(ctx) >= begun_at + ctx.params["checkpoints"]
+            ):
                 raise RuntimeError("once, after some checkpoints")
             ctx.stopping.wait(0.002)  # rows outlast the checkpoints
     Path(ctx.params["folder"], f"{ctx.role}-{ctx.index}-{ctx.attempt}").write_text(str(rows))

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 from pyflink.table import DataTypes
-from support.flink import Flink, make_flink, program
+from support.flink import make_flink, program
 
 from ml_operator import JobConfig
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from support.flink import Flink
 
 pytestmark = pytest.mark.flink
 
@@ -21,17 +23,18 @@ XY = [("x", DataTypes.BIGINT()), ("y", DataTypes.BIGINT())]
 ROWS = 300_000
 
 
-@pytest.fixture
-def flink(tmp_path: Path) -> Flink:
+def checkpointed(folder: Path, parallelism: int = 2, **options: str) -> Flink:
     """With a checkpoint every 100 ms, one restart by Flink, and little room for rows on their way."""
     return make_flink(
         JobConfig(queue_bytes=1 << 16),
+        parallelism,
         execution__checkpointing__interval="100 ms",
         taskmanager__memory__segment_size="4 kb",
-        execution__checkpointing__dir=f"file://{tmp_path}/checkpoints",
+        execution__checkpointing__dir=f"file://{folder}/checkpoints",
         restart_strategy__type="fixed-delay",
         restart_strategy__fixed_delay__attempts="1",
         restart_strategy__fixed_delay__delay="100 ms",
+        **options,
     )
 
 
@@ -45,12 +48,23 @@ def committed(folder: Path) -> list[tuple[int, ...]]:
     return rows
 
 
-def test_every_row_is_answered_exactly_once_across_a_failure(flink: Flink, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("nodes", "unaligned"),
+    [
+        pytest.param(2, "false", id="behind a network edge"),
+        pytest.param(2, "true", id="barriers overtake rows"),
+        pytest.param(1, "false", id="chained to the source"),
+    ],
+)
+def test_every_row_is_answered_exactly_once_across_a_failure(
+    tmp_path: Path, nodes: int, unaligned: str
+) -> None:
     """A process fails after the second checkpoint, Flink goes on from the last: nothing lost or doubled."""
+    flink = checkpointed(tmp_path, nodes, execution__checkpointing__unaligned__enabled=unaligned)
     table = flink.job.add_role(
         "worker",
         runner=program("fail_after_checkpoints", folder=str(tmp_path), checkpoints=2),
-        parallelism=2,
+        parallelism=nodes,
         input=flink.sequence(ROWS),
         output=XY,
         max_rows=64,
@@ -59,12 +73,13 @@ def test_every_row_is_answered_exactly_once_across_a_failure(flink: Flink, tmp_p
     flink.job.wait(client)
     assert sorted(committed(tmp_path / "rows")) == [(x, x + 1) for x in range(1, ROWS + 1)]
     seen = {path.name: int(path.read_text()) for path in tmp_path.glob("worker-*")}
-    assert set(seen) == {"worker-0-1", "worker-1-1"}
+    assert set(seen) == {f"worker-{index}-1" for index in range(nodes)}
     assert sum(seen.values()) < ROWS  # it did not begin anew
 
 
-def test_checkpoints_go_on_after_data_has_ended(flink: Flink, tmp_path: Path) -> None:
+def test_checkpoints_go_on_after_data_has_ended(tmp_path: Path) -> None:
     """Roles whose data has ended, with and without output, and a serving role hold no checkpoint back."""
+    flink = checkpointed(tmp_path)
     folder = str(tmp_path)
     flink.job.add_role("ps", runner=program("serve_forever", folder=folder), kind="serves")
     flink.job.add_role(
