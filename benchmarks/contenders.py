@@ -14,12 +14,14 @@ from pyflink.table.udf import udf
 from benchmarks import udfs
 from benchmarks.rows import BIGINT, CRITEO, STRINGS, Shape
 from ml_operator import MLJob
+from tf_integration import TFRunner
 from torch_integration import TorchRunner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from benchmarks.jobs import Job
+    from ml_framework.runner import Runner
 
 _ROOT = str(Path(__file__).parents[1])
 _BUNDLE_SIZE = "python.fn-execution.bundle.size"
@@ -65,7 +67,7 @@ def torch_worker(entrypoint: str, **params: Any) -> TorchRunner:
     return TorchRunner(entrypoint, params, threads=1, python_path=(_ROOT,))
 
 
-def worker(job: Job, runner: TorchRunner, table: Table, **options: Any) -> Any:
+def worker(job: Job, runner: Runner, table: Table, **options: Any) -> Any:
     """Plan our worker, one node of it; returns its output."""
     ml_job = MLJob(job.env, "bench", table_env=job.tables)
     ml_job.add_am_role()
@@ -80,6 +82,15 @@ def _one_way(program: str, **options: Any) -> Callable[[Job], None]:
     def plan(job: Job) -> None:
         runner = torch_worker(f"benchmarks.programs:{program}", file=str(job.file), expected=job.count)
         worker(job, runner, job.rows(), **options)
+
+    return plan
+
+
+def _tensorflow(**options: Any) -> Callable[[Job], None]:
+    def plan(job: Job) -> None:
+        params = {"file": str(job.file), "expected": job.count}
+        program = "benchmarks.programs_tensorflow:sum_tensors"
+        worker(job, TFRunner(program, params, threads=1, python_path=(_ROOT,)), job.rows(), **options)
 
     return plan
 
@@ -111,6 +122,7 @@ GENERATOR = "generator alone"
 COLUMNS = "our worker, columns"
 GROUPS = "our worker, tensor groups"
 OBJECTS = "our worker, strings as str"
+TENSORFLOW = "our worker, tf.Tensor"
 PANDAS = "PyFlink pandas UDF"
 MAP = "PyFlink map, process mode"
 PROCESS = "PyFlink row UDF, process mode"
@@ -132,23 +144,26 @@ _PROCESS = {_BUNDLE_SIZE: "100000", _BUNDLE_TIME: "10000"}
 _THREAD = {"python.execution-mode": "thread", **_PROCESS, _BUNDLE_SIZE: "10000"}
 
 
+_note = f"max_rows={_FRAMES['max_rows']}, threads=1"
+_group_notes = f"groups dense 13, sparse 26; {_note}"
+
+
 def _rates(shape: Shape, program: str, millions: float, pandas_rows: int, row_rows: int) -> list[Contender]:
     """What every shape is measured with."""
     texts = shape is STRINGS
     series = udfs.add_lengths_of_series if texts else udfs.add_series
     values = udfs.add_lengths if texts else udfs.add_values
-    rows, notes = int(millions * 1e6), f"max_rows={_FRAMES['max_rows']}, threads=1"
+    rows = int(millions * 1e6)
     one_way, back = _one_way(f"sum_{program}", **_FRAMES), _there_and_back(f"answer_{program}", **_FRAMES)
     return [
         Contender(GENERATOR, shape, _generator, _BOTH, rows),
-        Contender(COLUMNS, shape, one_way, _OUT, rows, notes=notes),
-        Contender(COLUMNS, shape, back, _BACK, rows, notes=notes),
+        Contender(COLUMNS, shape, one_way, _OUT, rows, notes=_note),
+        Contender(COLUMNS, shape, back, _BACK, rows, notes=_note),
         Contender(PANDAS, shape, _udf(series, "pandas"), _BOTH, pandas_rows, _PANDAS),
         Contender(PROCESS, shape, _udf(values, "general"), _BOTH, row_rows, _PROCESS),
     ]
 
 
-_group_notes = f"groups dense 13, sparse 26; max_rows={_FRAMES['max_rows']}, threads=1"
 CONTENDERS = (
     *_rates(BIGINT, "columns", 12, 3_000_000, 1_200_000),
     *_rates(CRITEO, "columns", 6, 1_200_000, 600_000),
@@ -156,6 +171,8 @@ CONTENDERS = (
     Contender(
         GROUPS, CRITEO, _there_and_back("answer_groups", **_TWO_TENSORS), _BACK, 6_000_000, notes=_group_notes
     ),
+    Contender(TENSORFLOW, BIGINT, _tensorflow(**_FRAMES), _OUT, 12_000_000, notes=_note),
+    Contender(TENSORFLOW, CRITEO, _tensorflow(**_TWO_TENSORS), _OUT, 6_000_000, notes=_group_notes),
     Contender(MAP, BIGINT, _map, _BOTH, 600_000, _PROCESS),
     Contender(MAP, CRITEO, _map, _BOTH, 600_000, _PROCESS),
     Contender(THREAD, CRITEO, _udf(udfs.add_values, "general"), _BOTH, 240_000, _THREAD),
