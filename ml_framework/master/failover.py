@@ -3,6 +3,7 @@
 * The *first cause* of a round of failures is the earliest that is not collateral, or the earliest of all when
   every one is.
 * A node whose role is not restartable ends the job; so does the first failure beyond the budget.
+* With scope ``"all"`` it is all or none: where a node that must not be restarted still runs, the job ends, too.
 * Scope ``"failed"`` restarts the nodes that failed or were lost.
 * Scope ``"all"`` restarts in addition *every* node of their roles, also those that succeeded (who has left a
   collective cannot be joined again by the ones that start over), and the nodes of the other restartable roles
@@ -51,8 +52,12 @@ def first_cause(failures: Sequence[Cause]) -> Cause:
 
 
 def is_repairable(snapshot: Snapshot) -> bool:
-    """Whether every node that failed has a role that may be restarted in place."""
-    return all(snapshot.role(cause.node).restartable for cause in snapshot.failures)
+    """Whether every node that failed, and by the policy's scope every other, may be restarted in place."""
+    due = [cause.node for cause in snapshot.failures]
+    if snapshot.restart.scope == "all":
+        running = snapshot.in_state(NodeState.RUNNING)
+        due += [node for node in running if snapshot.role(node).kind is not RoleKind.SIDE]
+    return all(snapshot.role(node).restartable for node in due)
 
 
 def decide(snapshot: Snapshot) -> Decision:

@@ -339,7 +339,7 @@ def test_a_lost_node_may_come_back_as_a_later_life() -> None:
 
 def test_a_failure_beyond_repair_during_the_backoff_ends_the_job() -> None:
     """With the first cause, which is the failure that was to be repaired."""
-    drive = Drive(WORKERS, PS).start()
+    drive = Drive(WORKERS, PS, scope="failed").start()
     drive(failed(W0, "first", time_s=1.0), failed(PS0, "echo", time_s=2.0, collateral=True))
     assert drive.state is State.FAILED
     assert drive.snapshot.first_cause == "worker[0] attempt 0: first\nafter 1 restart in place\nthe traceback"
@@ -347,12 +347,25 @@ def test_a_failure_beyond_repair_during_the_backoff_ends_the_job() -> None:
 
 def test_a_success_during_the_backoff_may_finish_the_job() -> None:
     """When the drivers are done nobody needs the server that was to be restarted."""
-    drive = Drive(FIXED_WORKERS, RoleSpec("ps", 1, RoleKind.SERVES, restartable=True)).start()
+    servers = RoleSpec("ps", 1, RoleKind.SERVES, restartable=True)
+    drive = Drive(FIXED_WORKERS, servers, scope="failed").start()
     drive(failed(PS0), ended(W0), ended(W1))
     assert drive.state is State.STOPPING
     assert drive.told(PS0) == [Finish()]
     drive(GraceElapsed())
     assert drive.state is State.FINISHED
+
+
+def test_a_cluster_is_restarted_whole_or_not_at_all() -> None:
+    """A server that lost its variables is no server to workers that go on; what stands aside does not count."""
+    servers = RoleSpec("ps", 1, RoleKind.SERVES, restartable=True)
+    drive = Drive(FIXED_WORKERS, servers).start()
+    drive(failed(PS0, "gone"))
+    assert drive.state is State.FAILED
+    assert drive.snapshot.first_cause.startswith("ps[0] attempt 0: gone")
+    drive = Drive(WORKERS, RoleSpec("board", 1, RoleKind.SIDE)).start()
+    drive(failed(W0))
+    assert drive.state is State.FAILOVER
 
 
 # -- who is welcome -----------------------------------------------------------------------------------------
