@@ -3,7 +3,7 @@
 * The *first cause* of a round of failures is the earliest that is not collateral, or the earliest of all when
   every one is.
 * A node whose role is not restartable ends the job; so does the first failure beyond the budget.
-* With scope ``"all"`` it is all or none: where a node that must not be restarted still runs, the job ends, too.
+* Scope ``"all"`` is all or none: where a node that must not be restarted still runs, the job ends, too.
 * Scope ``"failed"`` restarts the nodes that failed or were lost.
 * Scope ``"all"`` restarts in addition *every* node of their roles, also those that succeeded (who has left a
   collective cannot be joined again by the ones that start over), and the nodes of the other restartable roles

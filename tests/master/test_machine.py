@@ -357,7 +357,7 @@ def test_a_success_during_the_backoff_may_finish_the_job() -> None:
 
 
 def test_a_cluster_is_restarted_whole_or_not_at_all() -> None:
-    """A server that lost its variables is no server to workers that go on; what stands aside does not count."""
+    """A server that lost its variables is none to workers that go on; what stands aside does not count."""
     servers = RoleSpec("ps", 1, RoleKind.SERVES, restartable=True)
     drive = Drive(FIXED_WORKERS, servers).start()
     drive(failed(PS0, "gone"))
