@@ -1,4 +1,4 @@
-# Two commands for users: `make demo` and `make test`. Each creates what it needs.
+# Commands for users: `make demo`, `make demo-digits` and `make test`. Each creates what it needs.
 SHELL := /bin/bash
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
@@ -9,12 +9,13 @@ JAVA_SOURCES := $(shell find java -name '*.java')
 
 .PHONY: help
 help:
-	@echo "make demo      run the flight-delay job on real data"
-	@echo "make test      run the tests"
-	@echo "make bench     measure the data path"
-	@echo "make check     lint, format, types, Java warnings, import arrows"
-	@echo "make proto     generate the gRPC code anew"
-	@echo "make clean     remove what make created"
+	@echo "make demo         run the flight-delay job on real data"
+	@echo "make demo-digits  run the handwritten-digits job: Keras, parameter servers, TFRecord files"
+	@echo "make test         run the tests"
+	@echo "make bench        measure the data path"
+	@echo "make check        lint, format, types, Java warnings, import arrows"
+	@echo "make proto        generate the gRPC code anew"
+	@echo "make clean        remove what make created"
 
 .PHONY: java
 java:
@@ -40,6 +41,11 @@ ROWS ?=
 demo: $(STAMP) $(JAR)
 	@echo "==> running the flight-delay job"
 	@$(BIN)/python examples/flight_delay/job.py $(if $(ROWS),--rows $(ROWS))
+
+.PHONY: demo-digits
+demo-digits: $(STAMP) $(JAR)
+	@echo "==> running the handwritten-digits job"
+	@$(BIN)/python examples/digits_ps/job.py
 
 .PHONY: test
 test: $(STAMP) $(JAR)

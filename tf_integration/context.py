@@ -28,7 +28,7 @@ from tf_integration.strategy import WorkersStrategy
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from contextlib import ExitStack
 
     from ml_framework.codec import RecordBatch
@@ -114,6 +114,12 @@ class TFContext(NodeContext):
 
         steps = ((tensors.values(records), rows) for records, rows in self._steps(source, batch_size))
         return StepDataset(steps, signature, transformed)
+
+    def emit(self, objects: Sequence[Any] | None = None, /, **columns: Any) -> None:
+        """`NodeContext.emit`, of tensors as `tf_integration.tensors` describes them, too."""
+        if self._output is not None:
+            columns = tensors.emittable(columns, self._output.layout.schema)
+        super().emit(objects, **columns)
 
     def save_model(self, path: str | os.PathLike[str], model: Any) -> Path:
         """`NodeContext.save_model`, which takes Keras models and TensorFlow modules too.

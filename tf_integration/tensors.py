@@ -1,4 +1,4 @@
-"""Columns as tensors: what TensorFlow sees of a layout, and of the rows in a batch.
+"""Columns as tensors, and back: what TensorFlow sees of a layout, of the rows in a batch, and what it emits.
 
 ==================================  ==================================================================
 BOOLEAN, integers, FLOAT, DOUBLE    ``(rows,)`` of the same type; a null is 0, or NaN in a float column
@@ -8,10 +8,14 @@ strings and binary values           ``(rows,) tf.string``; a null is empty
 DECIMAL                             ``(rows,) tf.float64``; a null is NaN
 ARRAY                               `tf.RaggedTensor` ``(rows, None)``; a null is empty
 ==================================  ==================================================================
+
+The same tensors may be emitted into columns of the same types, where text is UTF-8, floats are rounded to the
+scale of a DECIMAL, and NaN is its null.
 """
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,9 +25,9 @@ from ml_framework.codec import Arrays, Binary, Decimals, Strings
 from ml_framework.codec.layout import BlockKind, Layout
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from ml_framework.codec import RecordBatch
+    from ml_framework.codec import RecordBatch, Schema
     from ml_framework.codec.schema import ColumnType
 
 
@@ -38,6 +42,32 @@ def values(records: RecordBatch) -> dict[str, Any]:
     for names, block in records.blocks():
         found.update(zip(names, block, strict=True))
     return {name: _values(records[name]) if value is None else value for name, value in found.items()}
+
+
+def emittable(columns: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
+    """Tensors, and numpy arrays of theirs, as `ml_framework.codec.encode` takes them; others as they are."""
+    types = {column.name: column.type for column in schema.columns}
+    return {name: _column(value, types.get(name)) for name, value in columns.items()}
+
+
+def _column(value: Any, kind: ColumnType | None) -> Any:
+    if isinstance(value, tf.RaggedTensor):
+        value = value.to_list()
+    elif tf.is_tensor(value):
+        value = value.numpy()
+    if isinstance(value, np.ndarray) and value.dtype.kind == "O":
+        value = value.tolist()
+    if kind is None:
+        return value
+    if kind.root == "DECIMAL" and isinstance(value, np.ndarray) and value.dtype.kind == "f":
+        return [None if np.isnan(number) else Decimal(f"{number:.{kind.scale}f}") for number in value]
+    return _decoded(value) if (kind.element or kind).is_text else value
+
+
+def _decoded(texts: Any) -> Any:
+    if isinstance(texts, list):
+        return [_decoded(text) for text in texts]
+    return texts.decode() if isinstance(texts, bytes) else texts
 
 
 def _spec(layout: Layout, index: int, slot: int) -> Any:

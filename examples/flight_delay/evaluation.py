@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+BUCKETS = 1_000
+RECENT_ROWS = 20_000
 
 
-def auc(score: Tensor, late: Tensor) -> float:
+def auc(score: ArrayLike, late: ArrayLike) -> float:
     """Exact area under the ROC curve; tied scores count half (Mann and Whitney's U).
 
     Args:
@@ -16,10 +23,11 @@ def auc(score: Tensor, late: Tensor) -> float:
     Returns:
         NaN while one of the two classes is missing.
     """
-    values, position = torch.unique(score, return_inverse=True)
-    positives = torch.bincount(position[late.bool()], minlength=len(values)).double()
-    negatives = torch.bincount(position[~late.bool()], minlength=len(values)).double()
-    return _area(positives, negatives)
+    values, position = np.unique(score, return_inverse=True)
+    is_late = np.asarray(late, bool)
+    positives = np.bincount(position[is_late], minlength=len(values))
+    negatives = np.bincount(position[~is_late], minlength=len(values))
+    return area(positives, negatives)
 
 
 class RollingAuc:
@@ -28,24 +36,24 @@ class RollingAuc:
     Scores in one of the 1,000 buckets count as tied. `counts`, (2, 1000) float64, may be summed over workers.
     """
 
-    def __init__(self, rows: int = 20_000, buckets: int = 1_000) -> None:
-        self.counts = torch.zeros(2, buckets, dtype=torch.float64)
+    def __init__(self, rows: int = RECENT_ROWS) -> None:
+        self.counts = np.zeros((2, BUCKETS))
         self._rows = rows
 
-    def update(self, score: Tensor, late: Tensor) -> None:
+    def update(self, score: ArrayLike, late: ArrayLike) -> None:
         """Take in (rows,) probabilities and what became of them."""
-        buckets = self.counts.shape[1]
-        bucket = (score * buckets).long().clamp(max=buckets - 1)
-        self.counts *= 1 - len(score) / self._rows
-        self.counts += torch.bincount(late.long() * buckets + bucket, minlength=2 * buckets).view(2, -1)
+        bucket = np.minimum(np.asarray(score) * BUCKETS, BUCKETS - 1).astype(np.int64)
+        self.counts *= 1 - len(bucket) / self._rows
+        np.add.at(self.counts, (np.asarray(late, np.int64), bucket), 1)
 
     @staticmethod
-    def of(counts: Tensor) -> float:
+    def of(counts: NDArray[Any]) -> float:
         """The AUC of `counts`, of one worker or of the sum over several."""
-        return _area(counts[1], counts[0])
+        return area(counts[1], counts[0])
 
 
-def _area(positives: Tensor, negatives: Tensor) -> float:
-    """AUC of classes counted by ascending score."""
-    below = negatives.cumsum(0) - negatives / 2
-    return float((positives * below).sum() / (positives.sum() * negatives.sum()))
+def area(positives: NDArray[Any], negatives: NDArray[Any]) -> float:
+    """AUC of two classes that are counted by ascending score; NaN while one of them is missing."""
+    below = negatives.cumsum() - negatives / 2
+    pairs = positives.sum() * negatives.sum()
+    return float((positives * below).sum() / pairs) if pairs else float("nan")

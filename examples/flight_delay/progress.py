@@ -62,12 +62,13 @@ class Progress:
         self._tenths = max(tenths, self._tenths)
 
     def _line(self, rows: float, workers: Mapping[int, Mapping[str, float]]) -> str:
-        each = ", ".join(f"worker {index} {_auc(workers[index], 'auc')}" for index in sorted(workers))
+        own = {index: numbers for index, numbers in sorted(workers.items()) if "auc" in numbers}
+        each = ", ".join(f"worker {index} {_auc(numbers, 'auc')}" for index, numbers in own.items())
         of_all = _auc(workers.get(0, {}), "auc_of_all")
         done = 100 * rows / max(self._total, 1)
         return (
             f"{done:4.0f} %  {rows:9,.0f} of {self._total:,} flights  {self._rate(rows):7,.0f}/s  "
-            f"latest AUC {of_all} ({each})"
+            f"latest AUC {of_all}" + (f" ({each})" if each else "")
         )
 
     def _rate(self, rows: float) -> float:

@@ -9,7 +9,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
-import torch
 from evaluation import auc
 from rich.console import Console
 from rich.table import Table
@@ -109,7 +108,7 @@ def check(scored: pa.Table, weeks: pa.Table, expected: pa.Table) -> None:
 def summary(scored: pa.Table, *, plain_loop_auc: float) -> str:
     """The outcome in one line."""
     no_weather = pc.sum(pc.invert(scored["has_weather"])).as_py()
-    reached = auc(torch.tensor(scored["score"].to_numpy()), torch.tensor(scored["label"].to_numpy()))
+    reached = auc(scored["score"].to_numpy(), scored["label"].to_numpy())
     return (
         f"flights={len(scored)} distinct={_distinct(scored)} no_weather={no_weather} "
         f"auc={reached:.3f} plain_loop_auc={plain_loop_auc:.3f}"

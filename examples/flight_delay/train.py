@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import files
+import torch
 from evaluation import RollingAuc
+from features import PASSED_ON
 from model import new_model, new_optimizer, test_then_train
 from torch import distributed
 from torch.nn.parallel import DistributedDataParallel
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
 
     from torch_integration.context import TorchContext
 
-PASSED_ON = ("year", "month", "day", "carrier", "flight", "origin", "dest", "sched", "has_weather", "label")
 STEPS_PER_REPORT = 20
 
 
@@ -45,6 +46,6 @@ def _batches(ctx: TorchContext) -> Iterable[Any]:
 
 def _report(ctx: TorchContext, recent: RollingAuc) -> None:
     """Log the AUC of this worker and, every worker being at the same step, of all together."""
-    total = recent.counts.clone()
+    total = torch.tensor(recent.counts)
     distributed.all_reduce(total)
-    ctx.metrics.log(auc=recent.of(recent.counts), auc_of_all=recent.of(total))
+    ctx.metrics.log(auc=recent.of(recent.counts), auc_of_all=recent.of(total.numpy()))

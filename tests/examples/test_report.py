@@ -113,4 +113,15 @@ def test_before_the_first_numbers_progress_shows_that_there_are_none() -> None:
     log = io.StringIO()
     Progress(1_000, Console(file=log, width=200))(Status([Node(Id("worker", 0)), Node(Id("am", 0))]))
     assert "0 of 1,000 flights" in log.getvalue()
-    assert "worker 0   -" in log.getvalue()
+    assert log.getvalue().rstrip().endswith("latest AUC   -")
+
+
+def test_where_only_the_coordinator_reports_progress_shows_one_auc() -> None:
+    log = io.StringIO()
+    nodes = [
+        Node(Id("worker", 0), {"rows_out": 30.0, "auc_of_all": 0.7}),
+        Node(Id("worker", 1), {"rows_out": 20.0}),
+    ]
+    Progress(1_000, Console(file=log, width=200))(Status(nodes))
+    assert "50 of 1,000 flights" in log.getvalue()
+    assert log.getvalue().endswith("latest AUC 0.700\n")

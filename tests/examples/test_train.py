@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dataset
@@ -12,11 +14,12 @@ from evaluation import auc
 from model import new_model
 from plain_loop import BATCH_SIZE, progressive_auc
 from torch import distributed, nn
+
+sys.path.insert(0, str(Path(dataset.__file__).parent))  # another example has a `train` too
 from train import main
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 @pytest.fixture

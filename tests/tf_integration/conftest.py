@@ -52,9 +52,9 @@ def program() -> Callable[..., Program]:
 def start() -> Callable[..., LocalCluster]:
     """Makes a cluster of workers."""
 
-    def make(program: Program, parallelism: int, budget: int = 0) -> LocalCluster:
-        spec = RoleSpec("worker", parallelism, restartable=budget > 0)
-        return LocalCluster([LocalRole(spec, program)], restart=RestartPolicy(budget=budget))
+    def make(program: Program, parallelism: int) -> LocalCluster:
+        role = LocalRole(RoleSpec("worker", parallelism), program)
+        return LocalCluster([role], restart=RestartPolicy(budget=0))
 
     return make
 

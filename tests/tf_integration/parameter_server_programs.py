@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from ml_framework.testing.waiting import eventually
@@ -61,36 +60,3 @@ def does_something_else(ctx: CoordinatorContext) -> None:
         if rows:
             (folder / "read").touch()
             eventually((folder / "go on").exists, timeout_s=60)
-
-
-def schedules(ctx: CoordinatorContext) -> None:
-    """Fits a line with Keras, in as many scheduled steps as it was asked for, to data of its own."""
-    x = np.linspace(-1, 1, 32, dtype=np.float32)[:, None]
-    y = 3 * x - 2
-    with ctx.strategy.scope():
-        model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
-        optimizer = keras.optimizers.SGD(RATE)
-        optimizer.build(model.trainable_variables)
-        steps = tf.Variable(0)
-
-    @tf.function
-    def step() -> None:
-        def replica() -> None:
-            with tf.GradientTape() as tape:
-                loss = tf.reduce_mean(tf.square(model(x) - y))
-            gradients = tape.gradient(loss, model.trainable_variables)
-            optimizer.apply(gradients, model.trainable_variables)
-
-        ctx.strategy.run(replica)
-        steps.assign_add(1)
-
-    for done in range(0, ctx.params["steps"], 10):
-        if done == 50 and "folder" in ctx.params:
-            folder = Path(ctx.params["folder"])
-            (folder / "half").touch()
-            eventually((folder / "go on").exists, timeout_s=60)
-        for _ in range(10):
-            ctx.coordinator.schedule(step)
-        ctx.coordinator.join()
-    slope, offset = (float(tf.squeeze(v)) for v in model.trainable_variables)
-    print("steps", int(steps), "line", round(slope, 2), round(offset, 2))

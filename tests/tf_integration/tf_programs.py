@@ -131,18 +131,6 @@ def fitted(ctx: TFContext, model: Any, batch_size: int) -> tuple[list[Any], list
     return shown, read
 
 
-def dies(ctx: TFContext) -> None:
-    """Rank 1 raises, the others wait for it in a collective."""
-    print("address", ctx.addresses[ctx.role][ctx.index])
-    with ctx.strategy.scope():
-        model = new_model()
-    step = distributed_step(ctx, model)
-    step(given_rows(), 100 * ctx.world_size)
-    if ctx.rank == 1:
-        raise ValueError("bad value")
-    step(given_rows(), 100 * ctx.world_size)
-
-
 def leaves_early(ctx: TFContext) -> None:
     """Rank 0 returns after three steps, the others would go on."""
     steps = 0

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from ml_framework.codec import Layout, empty
+from ml_framework.codec import empty
 from ml_framework.errors import EmitError
 from tf_integration import tensors
 from tf_integration.parameter_server import remote
@@ -28,8 +28,11 @@ SLICE_S = 0.2
 """How long a slice goes on: what a coordinator that would do something else has to wait for."""
 _LOOK_S = 0.2
 """Between two looks at whether this worker has retired, where nothing comes."""
-_FAREWELL_S = 5.0
-"""How long a retired worker waits for the coordinator to have heard of it."""
+_FAREWELL_S = 60.0
+"""How long a retired worker waits for the coordinator to have heard of all of them.
+
+Long, for another worker may just be starting anew: TensorFlow cannot take it back in while one is missing.
+"""
 
 
 class Feed:
@@ -41,7 +44,7 @@ class Feed:
     Args:
         launch: of the worker's process.
         source: its input, None without.
-        emit: sends rows to Flink.
+        emit: sends rows to Flink, as numpy arrays by column, of bytes where they are text.
         log: takes numbers.
     """
 
@@ -56,7 +59,6 @@ class Feed:
         self._source = source
         self._emit = emit
         self._log = log
-        self._texts = _text_columns(launch)
         self._changed = threading.Condition()
         self._batch_size: int | None = None
         self._wanted = False
@@ -152,19 +154,9 @@ class Feed:
         with self._changed:
             if self._source is not None and self._wanted:
                 raise EmitError("rows can be emitted in a step of ctx.steps() only")
-        self._emit(
-            **{
-                name.decode(): self._emittable(name.decode(), column)
-                for name, column in zip(names, columns, strict=True)
-            }
-        )
+        values = {name.decode(): column for name, column in zip(names, columns, strict=True)}
+        self._emit(**values)
         return []
-
-    def _emittable(self, name: str, values: NDArray[Any]) -> Any:
-        """Strings come as bytes, whatever they are a column of."""
-        if values.dtype != np.object_:
-            return values
-        return [value.decode() for value in values] if name in self._texts else values.tolist()
 
     def _report(self) -> NDArray[np.int64]:
         ended = self._source is None or (self._source.ended and self._batch is None)
@@ -189,10 +181,3 @@ class Feed:
 def _components(records: RecordBatch) -> list[Any]:
     values: Mapping[str, Any] = tensors.values(records)
     return [np.asarray(value) for value in tf.nest.flatten(values, expand_composites=True)]
-
-
-def _text_columns(launch: Launch) -> frozenset[str]:
-    if launch.output_layout is None:
-        return frozenset()
-    schema = Layout.from_json(launch.output_layout).schema
-    return frozenset(column.name for column in schema.columns if column.type.is_text)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import tensorflow as tf
 
 from ml_framework.context import NodeContext
-from tf_integration import roles
+from tf_integration import roles, tensors
 from tf_integration.log import say, tamed
 from tf_integration.parameter_server.feed import Feed
 
@@ -29,10 +29,15 @@ class ServerContext(NodeContext):
     def _open(self, stack: ExitStack) -> None:
         super()._open(stack)
         if self.role == roles.WORKER:
-            self.feed = Feed(self._launch, self._input, self.emit, self.metrics.log)
+            self.feed = Feed(self._launch, self._input, self._emit_tensors, self.metrics.log)
             self.feed.register()
         self.server = new_server(self._launch)
         say(f"{self.role}[{self.index}] serves")
+
+    def _emit_tensors(self, **columns: Any) -> None:
+        if self._output is not None:
+            columns = tensors.emittable(columns, self._output.layout.schema)
+        self.emit(**columns)
 
 
 def serve(ctx: ServerContext) -> None:
