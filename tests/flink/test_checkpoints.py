@@ -6,9 +6,11 @@ import csv
 from typing import TYPE_CHECKING
 
 import pytest
+from pyflink.java_gateway import get_gateway
 from pyflink.table import DataTypes
 from support.flink import make_flink, program
 
+from ml_framework.testing.waiting import eventually
 from ml_operator import JobConfig
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ pytestmark = pytest.mark.flink
 X = [("x", DataTypes.BIGINT())]
 XY = [("x", DataTypes.BIGINT()), ("y", DataTypes.BIGINT())]
 ROWS = 300_000
+ENDLESS = 10**12
 
 
 def checkpointed(folder: Path, parallelism: int = 2, **options: str) -> Flink:
@@ -93,3 +96,24 @@ def test_checkpoints_go_on_after_data_has_ended(tmp_path: Path) -> None:
     flink.job.wait(client)
     before, after = map(int, (tmp_path / "watcher").read_text().split())
     assert after >= before + 3
+
+
+@pytest.mark.parametrize("drain", [False, True], ids=["stopped", "drained"])
+def test_a_job_that_is_stopped_answers_what_is_on_its_way(tmp_path: Path, *, drain: bool) -> None:
+    """`flink stop`, of an input without an end: rows up to the savepoint are there, each once, and soon."""
+    flink = checkpointed(tmp_path, 1)
+    table = flink.job.add_role(
+        "worker",
+        runner=program("fail_after_checkpoints", folder=str(tmp_path), checkpoints=ENDLESS),
+        input=flink.sequence(ENDLESS),
+        output=XY,
+        max_rows=64,
+    )
+    client = flink.insert(table, "filesystem", path=f"file://{tmp_path}/rows", format="csv")
+    eventually(lambda: committed(tmp_path / "rows") != [], timeout_s=60)
+    formats = get_gateway().jvm.org.apache.flink.core.execution.SavepointFormatType
+    stopping = client._j_job_client.stopWithSavepoint(drain, f"file://{tmp_path}/end", formats.DEFAULT)
+    stopping.get(20, get_gateway().jvm.java.util.concurrent.TimeUnit.SECONDS)
+    flink.job.wait(client)
+    answered = sorted(committed(tmp_path / "rows"))
+    assert answered == [(x, x + 1) for x in range(1, len(answered) + 1)]

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
+import java.nio.channels.CancelledKeyException;
 import java.nio.channels.ClosedSelectorException;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.Selector;
@@ -39,9 +40,14 @@ final class Bell implements Doorbell, AutoCloseable {
         this.onBroken = onBroken;
         this.selector = Selector.open();
         this.server = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
-        server.bind(UnixDomainSocketAddress.of(path));
-        server.configureBlocking(false);
-        server.register(selector, SelectionKey.OP_ACCEPT);
+        try {
+            server.bind(UnixDomainSocketAddress.of(path));
+            server.configureBlocking(false);
+            server.register(selector, SelectionKey.OP_ACCEPT);
+        } catch (IOException error) {
+            close();
+            throw error;
+        }
         this.thread = new Thread(this::listen, name + " doorbell");
         thread.setDaemon(true);
     }
@@ -81,9 +87,9 @@ final class Bell implements Doorbell, AutoCloseable {
                 selector.selectedKeys().clear();
                 onRing.run();
             }
-        } catch (ClosedSelectorException closed) {
+        } catch (ClosedSelectorException | CancelledKeyException closed) {
             LOG.debug("doorbell closed");
-        } catch (IOException error) {
+        } catch (IOException | RuntimeException error) {
             LOG.warn("doorbell broken", error);
             onBroken.accept(new NodeFailure("the doorbell of a node is broken: " + error));
         }

@@ -30,8 +30,8 @@ final class FeedOperator extends AbstractStreamOperator<Byte>
         implements OneInputStreamOperator<RowData, Byte>, BoundedOneInput {
     private static final long serialVersionUID = 1L;
 
-    /** Far beyond what a TaskManager needs from starting one task to starting the next. */
-    private static final Duration PATIENCE = Duration.ofMinutes(1);
+    /** Far beyond what a TaskManager needs to open the node, and the operators behind it, on a bad day. */
+    private static final Duration PATIENCE = Duration.ofMinutes(10);
 
     private final transient NodeSettings settings;
     private final transient MailboxExecutor mailbox;

@@ -88,9 +88,9 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
         TaskInfo task = getRuntimeContext().getTaskInfo();
         checkParallelism(task.getNumberOfParallelSubtasks());
         String name = settings.role() + "[" + task.getIndexOfThisSubtask() + "]";
+        openQueues(name, task); // first of all, for the feeder waits for them
         python = PythonEnvironment.open(
                 settings.pythonOptions(), settings.python(), settings.pythonPath(), getRuntimeContext());
-        openQueues(name, task);
         Duration grace = Duration.ofMillis(settings.graceMillis());
         process = new NodeProcess(name, python, assignment(task), directory.path, grace, this);
         process.findMaster(
@@ -158,11 +158,11 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
     @Override
     public void finish() throws Exception {
         patient = false; // there are no timers any more
+        out.pass(Long.MAX_VALUE); // what is held waits for a barrier that was given up
         drain();
         if (!hasData()) {
             process.askToStop(); // the AM has, unless Flink drains the job, which a source role does not hear of
         }
-        out.pass(Long.MAX_VALUE); // no barrier comes any more
         while (awaitMail()) {
             continue;
         }
@@ -271,8 +271,20 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
         if (!hasData()) {
             return; // nothing of the input is in flight
         }
+        boolean wasPatient = patient;
+        patient = false; // where Flink stops the job there are no timers any more
         out.pass(checkpoint - 1); // an older barrier has been overtaken
         postDrain();
+        awaitCut(checkpoint);
+        patient = wasPatient;
+        if (nodeEnded || out.ended()) {
+            drainAll(); // nobody writes any more
+        }
+        out.pass(checkpoint);
+        postDrain();
+    }
+
+    private void awaitCut(long checkpoint) throws Exception {
         boolean announced = false;
         while (!out.reached(checkpoint) && !out.ended() && !nodeEnded) {
             if (!announced && feed.handedOver()) {
@@ -282,11 +294,6 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
                 awaitMail();
             }
         }
-        if (nodeEnded || out.ended()) {
-            drainAll(); // nobody writes any more
-        }
-        out.pass(checkpoint);
-        postDrain();
     }
 
     /** The feeder's part, after its end. */
@@ -300,7 +307,7 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
     @Override
     public void notifyCheckpointAborted(long checkpoint) throws Exception {
         super.notifyCheckpointAborted(checkpoint);
-        out.pass(checkpoint);
+        out.abort(checkpoint);
         postDrain();
     }
 

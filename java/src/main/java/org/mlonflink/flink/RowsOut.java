@@ -1,5 +1,7 @@
 package org.mlonflink.flink;
 
+import java.util.NavigableSet;
+import java.util.TreeSet;
 import org.apache.flink.streaming.api.operators.Output;
 import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
@@ -13,7 +15,7 @@ import org.mlonflink.queue.FrameKind;
  * The way back from the user's process: emits what the out-queue holds, in order. Used on the task thread only.
  *
  * <p>The process answers CHECKPOINT(id) with CUT(id); what it sends after that belongs behind the barrier. So emitting
- * stops at a cut until {@link #pass} says that the barrier has gone by, or will never come.
+ * stops at a cut until {@link #pass} says that the barrier has gone by, or {@link #abort} that it will never come.
  *
  * <p>The emitted row is one view that moves over the frame; Flink copies it where it must be kept.
  */
@@ -30,6 +32,9 @@ final class RowsOut implements AutoCloseable {
     private final StreamRecord<RowData> record = new StreamRecord<>(null);
     private long cut = Long.MIN_VALUE;
     private long passed = Long.MIN_VALUE;
+    /** Checkpoints beyond {@code passed} that were given up. */
+    private final NavigableSet<Long> aborted = new TreeSet<>();
+
     private long frames;
     private boolean ended;
 
@@ -42,14 +47,22 @@ final class RowsOut implements AutoCloseable {
         this.rowtimePrecision = settings.rowtimePrecision();
     }
 
-    /** Whether emitting has stopped at a cut, or everything of the barrier was emitted and more. */
+    /** Whether everything that the barrier waits for was emitted, or nobody waits for it any more. */
     boolean reached(long checkpoint) {
-        return Math.max(cut, passed) >= checkpoint;
+        return Math.max(cut, passed) >= checkpoint || aborted.contains(checkpoint);
     }
 
     /** Lets what follows the cuts up to this one be emitted. */
     void pass(long checkpoint) {
         passed = Math.max(passed, checkpoint);
+        aborted.headSet(checkpoint, true).clear();
+    }
+
+    /** Lets what follows this one cut be emitted; an older barrier may still be on its way. */
+    void abort(long checkpoint) {
+        if (checkpoint > passed) {
+            aborted.add(checkpoint);
+        }
     }
 
     /** Whether the process has said that nothing more comes, and no other has been started since. */
@@ -65,7 +78,7 @@ final class RowsOut implements AutoCloseable {
 
     /** Whether a barrier must go by before more can be emitted. */
     boolean isHeld() {
-        return cut > passed;
+        return cut > passed && !aborted.contains(cut);
     }
 
     /** Emits some frames; returns whether there is no more to emit now. */
