@@ -10,6 +10,7 @@
     ├── MasterUnreachable         the application master did not answer in time
     ├── CodecError                a value does not fit its column
     ├── EmitError                 what was passed to ``ctx.emit`` does not fit the role's output
+    ├── CheckpointError           a state cannot be saved, or what was saved does not fit
     └── QueueError
         ├── QueueFull             no room before the deadline; nothing was written
         ├── QueueClosed           this end was closed by its owner
@@ -60,6 +61,10 @@ class EmitError(MLOnFlinkError, ValueError):
     """What was passed to ``ctx.emit`` does not fit the role's output columns."""
 
 
+class CheckpointError(MLOnFlinkError):
+    """A state cannot be saved, or what was saved does not fit; the message names the part and the remedy."""
+
+
 class QueueError(MLOnFlinkError):
     """Base of the four ways in which a byte queue says no."""
 
@@ -78,3 +83,7 @@ class EndOfStream(QueueError):
 
 class PeerLost(QueueError):
     """The process at the other end went away without closing the queue."""
+
+
+class Stopped(BaseException):
+    """Raised in the main thread of a user's process that is asked to end: for ``finally``, not ``except``."""
