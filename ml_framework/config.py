@@ -28,6 +28,8 @@ class Timeouts:
     """Silence after which a node counts as lost."""
     stop_grace: timedelta = timedelta(seconds=5)
     """From SIGTERM to SIGKILL of a user's process group."""
+    step: timedelta = timedelta(minutes=30)
+    """How long user code may take over one batch, from getting it to asking for the next; then it hangs."""
     settle: timedelta = timedelta(seconds=3)
     """How long a failure that looks like the echo of another waits for its first cause."""
 

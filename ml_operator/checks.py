@@ -31,12 +31,6 @@ def check_runtime_mode(options: Configuration) -> None:
         )
 
 
-def default_restart_strategy(options: Configuration) -> None:
-    """Without a word from the user, an error ends the job, so that it is seen and not retried for ever."""
-    if options.get_string("restart-strategy.type", "") == "":
-        options.set_string("restart-strategy.type", "none")
-
-
 def check_role(
     plan: JobPlan,
     options: Configuration,
@@ -44,7 +38,7 @@ def check_role(
     *,
     parallelism: int,
     kind: RoleKind | str,
-    has_output: bool,
+    restartable: bool,
 ) -> RoleSpec:
     """What can be said of a role before its input is looked at."""
     if plan.master is None:
@@ -56,7 +50,7 @@ def check_role(
     if kind not in tuple(RoleKind):
         raise PlanError(f"role {name!r}: kind is {kind!r}, it must be one of {', '.join(RoleKind)}")
     check_runtime_mode(options)
-    spec = RoleSpec(name, parallelism, RoleKind(kind), restartable=not has_output)
+    spec = RoleSpec(name, parallelism, RoleKind(kind), restartable)
     _check_slots(options, spec)
     return spec
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pyflink.table import StreamTableEnvironment, Table
 
-from ml_framework.codec import Layout, plan_layout
+from ml_framework.codec import NO_COLUMNS, Layout, plan_layout
 from ml_framework.config import JobConfig
 from ml_framework.errors import PlanError
 from ml_framework.runner.base import Program, Runner
@@ -17,6 +17,7 @@ from ml_operator import checks
 from ml_operator.bridge import Bridge, environment_options
 from ml_operator.client import JobMonitor
 from ml_operator.plan import AMConfig, JobPlan, RolePlan
+from ml_operator.recovery import DefaultRestarts, JobOptions, check_checkpoint_storage
 from ml_operator.render import render
 from ml_operator.table import Output, Rows, RowStream, schema_of
 from ml_operator.translate import Translation
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from pyflink.common import Configuration, JobClient
+    from pyflink.common import JobClient
     from pyflink.datastream import DataStream, StreamExecutionEnvironment
 
     from ml_framework.rpc.wire import ClusterStatus
@@ -60,6 +61,7 @@ class MLJob:
         self._plan = JobPlan(name)
         self._table_env = table_env
         self._bridge = Bridge(env)
+        self._restarts = DefaultRestarts()
         self._translation = Translation(env, self._bridge, name, self._config)
 
     def add_am_role(self, config: AMConfig | None = None) -> None:
@@ -72,9 +74,9 @@ class MLJob:
             raise PlanError(
                 f"job {self._plan.name!r} has an application master already: call add_am_role once"
             )
-        options = environment_options(self._env)
-        checks.check_runtime_mode(options)
-        checks.default_restart_strategy(options)
+        options = self._job_options()
+        checks.check_runtime_mode(options.env)
+        self._restarts.apply(options)
         master = config or AMConfig()
         self._translation.add_master(master)
         self._plan = JobPlan(self._plan.name, master)
@@ -97,6 +99,9 @@ class MLJob:
         python: str | Path | None = None,
     ) -> Any:
         """Add a role: `parallelism` nodes that run `runner`. `addRole` is an alias.
+
+        Checkpoints are switched on, and given a folder, before: the state of a role with input goes into
+        them, so that only Flink can restart its nodes, from the last one.
 
         Args:
             name: lower-case letters, digits, ``-`` and ``_``.
@@ -124,22 +129,28 @@ class MLJob:
         Raises:
             PlanError: the role cannot run as described; the message names it and the remedy.
         """
+        options = self._job_options(input)
+        has_state = input is not None or runner.answers_checkpoints
+        checkpointed = has_state and options.checkpoints()
         spec = checks.check_role(
             self._plan,
-            self._options,
+            options.env,
             name,
             parallelism=parallelism,
             kind=kind,
-            has_output=output is not None,
+            restartable=output is None and not checkpointed,
         )
+        if checkpointed:
+            check_checkpoint_storage(name, options)
         runner.validate(name)
         rows = None if input is None else self._read(name, input, parallelism)
         j_output = None if output is None else self._rows.output_type(name, output)
         layouts = _Layouts(name, rows, j_output, groups, max_rows)
         checks.check_codec(name, codec, layouts.input, layouts.output)
+        frames = layouts.input or (NO_COLUMNS if has_state else None)
         program = Program(
             runner=runner,
-            input_layout=layouts.input.to_json() if layouts.input else None,
+            input_layout=frames.to_json() if frames else None,
             output_layout=layouts.output.to_json() if layouts.output else None,
             codec=codec,
             max_delay_s=checks.check_max_delay(name, max_delay),
@@ -149,6 +160,7 @@ class MLJob:
         )
         role = RolePlan(spec, program, layouts.input, layouts.output, partition_by, rowtime)
         checks.check_columns(role)
+        self._restarts.apply(options)
         self._plan = JobPlan(self._plan.name, self._plan.master, (*self._plan.roles, role))
         j_rows = self._translation.add_role(role, self._plan.spec, rows, j_output)
         if output is None:
@@ -186,17 +198,17 @@ class MLJob:
         """
         JobMonitor(client, self._bridge, self._translation.node_uid).wait(on_status, every)
 
-    @property
-    def _options(self) -> Configuration:
-        return environment_options(self._env)
+    def _job_options(self, source: Table | DataStream | None = None) -> JobOptions:
+        """The options of the job as they are now; a table tells of its environment."""
+        if isinstance(source, Table) and self._table_env is None:
+            self._table_env = source._t_env
+        return JobOptions(environment_options(self._env), self._table_env)
 
     @cached_property
     def _rows(self) -> Rows:
         return Rows(self._bridge, self._table_env or StreamTableEnvironment.create(self._env))
 
     def _read(self, name: str, source: Table | DataStream, parallelism: int) -> RowStream:
-        if isinstance(source, Table) and self._table_env is None:
-            self._table_env = source._t_env
         return self._rows.read(name, source, parallelism, f"{self._plan.name}/{name}")
 
 

@@ -136,6 +136,7 @@ class Translation:
             "max_delay_ms": round(role.program.max_delay_s * 1000),
             "rowtime_column": rowtime,
             "rowtime_precision": precision,
+            "answers_checkpoints": role.input is None and role.program.input_layout is not None,
         }
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 OURS = ("ml_framework", "ml_operator", "torch_integration", "tf_integration")
-PARTS = ("byte_queue", "codec", "context", "runner", "rpc", "master", "node", "testing")
+PARTS = ("byte_queue", "checkpoint", "codec", "context", "runner", "rpc", "master", "node", "testing")
 
 # package → what of ours, and which foreign packages of note, it may import
 MAY_IMPORT = {
@@ -24,8 +24,9 @@ MAY_IMPORT = {
 }
 PART_MAY_IMPORT = {
     "byte_queue": set(),
+    "checkpoint": {"byte_queue"},
     "codec": set(),
-    "context": {"byte_queue", "codec"},
+    "context": {"byte_queue", "checkpoint", "codec"},
     "runner": {"context"},
     "rpc": set(),
     "master": {"rpc"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -81,7 +82,7 @@ class TFClusterConfig:
         if self.ps:
             job.add_role(roles.PS, runner=runner, parallelism=self.ps, kind=RoleKind.SERVES, python=python)
         if self.chief:
-            job.add_role(roles.CHIEF, runner=runner, python=python)
+            job.add_role(roles.CHIEF, runner=_leading(runner, has_rows=input is not None), python=python)
         rows = job.add_role(
             roles.WORKER, runner=runner, parallelism=self.workers, input=input, output=output, **options
         )
@@ -89,3 +90,10 @@ class TFClusterConfig:
             if aside is not None:
                 job.add_role(name, runner=aside, kind=RoleKind.SIDE, python=python)
         return rows
+
+
+def _leading(runner: TFRunner, *, has_rows: bool) -> TFRunner:
+    """`runner` for a chief whose workers may have rows."""
+    leading = copy(runner)
+    object.__setattr__(leading, "answers_checkpoints", has_rows)
+    return leading

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import threading
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,28 +14,22 @@ except ModuleNotFoundError as error:
         f"{sys.executable} has no TensorFlow: install ml-on-flink[tensorflow] there", name=error.name
     ) from error
 
-from ml_framework.codec import empty
 from ml_framework.context import NodeContext
+from ml_framework.context.peers import Peers
 from ml_framework.errors import PlanError
 from tf_integration import roles, tensors
-from tf_integration.agreement import Agreement, Sums
 from tf_integration.batch import Batch
 from tf_integration.dataset import StepDataset
 from tf_integration.export import is_model, write_model, write_nowhere, write_whole
 from tf_integration.log import say, tamed
+from tf_integration.state import TENSORFLOW
 from tf_integration.strategy import WorkersStrategy
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-    from contextlib import ExitStack
+    from collections.abc import Callable, Iterable, Sequence
 
     from ml_framework.codec import RecordBatch
-    from ml_framework.context.input import Input
-
-_SHORT_WAIT_S = 0.001
-_LOOK_S = 0.2
-"""Between two looks at whether this process is asked to end, where nothing comes."""
 
 
 class TFContext(NodeContext):
@@ -49,7 +42,7 @@ class TFContext(NodeContext):
     """
 
     strategy: Any
-    _agreement: Agreement | None = None
+    _framework = TENSORFLOW
 
     def batches(self, batch_size: int | None = None) -> Iterable[Any]:
         """The input of this node as tensors, once, in steps that all workers take together.
@@ -140,29 +133,26 @@ class TFContext(NodeContext):
             write_nowhere(target.name, write)
         return target
 
-    def _open(self, stack: ExitStack) -> None:
-        super()._open(stack)
+    def _join(self) -> None:
         with tamed():
             self.strategy = self._new_strategy()
         self.device = f"/device:{self.device.upper()}:0"
         say(f"{self.role}[{self.index}], rank {self.rank} of {self.world_size}")
-        if self._input is not None and self._agrees():
-            self._agreement = self._new_agreement(stack)
 
     def _new_strategy(self) -> Any:
         if self._agrees():
             return WorkersStrategy()
         return tf.distribute.get_strategy()
 
-    def _new_agreement(self, stack: ExitStack) -> Agreement:
+    def _meet_peers(self) -> Peers:
+        if not self._agrees():
+            return super()._meet_peers()
         leader = (self.addresses.get(roles.CHIEF) or self.addresses[roles.WORKER])[0]
         host = leader.rpartition(":")[0].strip("[]")
-        sums = Sums.meet(self.rank, self.world_size, host, self._add_up)
-        stack.callback(sums.close)
-        return Agreement(sums, self.world_size)
+        return Peers.meet(self.rank, self.world_size, host, self._tell)
 
-    def _add_up(self, numbers: tuple[int, int]) -> tuple[int, int]:
-        """Add up over all workers, by the strategy's own means."""
+    def _tell(self, numbers: tuple[int, int]) -> tuple[int, int]:
+        """Hand the numbers of rank 0 to every worker, by the strategy's own means; others give zeros."""
 
         def in_replica() -> Any:
             mine = tf.constant(numbers, tf.int64)
@@ -174,47 +164,6 @@ class TFContext(NodeContext):
     def _agrees(self) -> bool:
         """Whether this node takes each step together with others."""
         return self.world_size > 1 and self.role != roles.EVALUATOR
-
-    def _finish(self) -> None:
-        super()._finish()  # first of all, so that Flink need not wait for the other workers
-        if self._agreement is not None and not self.stopping.is_set():
-            self._agreement.leave()
-
-    def _batches(self, source: Input, batch_size: int | None) -> Iterator[Any]:
-        for records, global_rows in self._steps(source, batch_size):
-            yield self._batch(records, global_rows)
-
-    def _steps(self, source: Input, batch_size: int | None) -> Iterator[tuple[RecordBatch, int]]:
-        """The rows of each step, with the number of rows over all workers."""
-        steps = self._own_steps if self._agreement is None else self._common_steps
-        for records, global_rows in steps(source, batch_size):
-            self.metrics.log(rows_in=source.rows)
-            yield records, global_rows
-
-    def _own_steps(self, source: Input, batch_size: int | None) -> Iterator[tuple[RecordBatch, int]]:
-        while not source.ended and not self._asked_to_end():
-            records = source.poll(batch_size, _LOOK_S)
-            if records is not None:
-                yield records, records.rows
-
-    def _common_steps(self, source: Input, batch_size: int | None) -> Iterator[tuple[RecordBatch, int]]:
-        agreement = self._agreement
-        assert agreement is not None
-        patience_s = wait_s = max(self._launch.max_delay_s, _SHORT_WAIT_S)
-        while not agreement.over and not self._asked_to_end():
-            records = source.poll(batch_size, wait_s)
-            if records is None:
-                records = empty(source.layout)
-            rows = records.rows
-            global_rows = agreement.step(rows, ended=source.ended)
-            if global_rows and not agreement.over:
-                yield records, global_rows
-            # A worker that was idle at one step does not hold up the others at the next.
-            wait_s = patience_s if rows or not global_rows else _SHORT_WAIT_S
-
-    def _asked_to_end(self) -> bool:
-        """Whether it is, without a trace: only user code that looks is trusted to look again."""
-        return threading.Event.is_set(self.stopping)
 
     def _columns(self, records: RecordBatch, global_rows: int) -> Any:
         return Batch(tensors.values(records), tf.constant(global_rows, tf.int64), self.world_size)

@@ -42,6 +42,8 @@ class TFRunner(PythonRunner):
 
     Args:
         threads: that one process computes with; None shares the CPUs among the cluster's nodes on a host.
+        answers_checkpoints: for the chief of a cluster with parameter servers whose workers have rows from
+            Flink: its objects are part of Flink's checkpoints. `TFClusterConfig` says it to the chief itself.
 
     Raises:
         PlanError: `threads` is not positive.
@@ -51,6 +53,7 @@ class TFRunner(PythonRunner):
 
     context: str = "tf_integration.context:TFContext"
     threads: int | None = None
+    answers_checkpoints: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -64,6 +67,8 @@ class TFRunner(PythonRunner):
                 f"role {role!r}: a TFRunner knows its task by the name of its role: call it "
                 f"{', '.join(map(repr, roles.ALL[:-1]))} or {roles.ALL[-1]!r}"
             )
+        if self.answers_checkpoints and role != roles.CHIEF:
+            raise PlanError(f"role {role!r}: answers_checkpoints is for a chief: leave it out")
         super().validate(role)
 
     def launch(self, attempt: Attempt) -> Launch:

@@ -9,23 +9,22 @@ from typing import IO, TYPE_CHECKING, Any
 import torch
 import torch.distributed as dist
 
-from ml_framework.codec import empty
 from ml_framework.context import NodeContext
-from torch_integration.agreement import Agreement
+from ml_framework.context.peers import Peers
 from torch_integration.batches import Batch, Batches
 from torch_integration.runner import BACKEND_VARIABLE
+from torch_integration.state import TORCH
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from contextlib import ExitStack
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from ml_framework.codec import RecordBatch
-    from ml_framework.context.input import Input
 
 _TIMEOUT = timedelta(minutes=30)
 """Longest wait for a peer that is alive, torch's own default; one that has died is noticed at once."""
-_SHORT_WAIT_S = 0.001
+_MEETING = "mlflink/peers"
+"""Key under which rank 0 tells the others where it listens."""
 
 
 class TorchContext(NodeContext):
@@ -35,7 +34,7 @@ class TorchContext(NodeContext):
     `DistributedDataParallel` and `torch.distributed` work as they are. `device` is a `torch.device`.
     """
 
-    _agreement: Agreement | None = None
+    _framework = TORCH
 
     def batches(self, batch_size: int | None = None) -> Batches:
         """The input of this node as tensors, once, in steps that all ranks take together.
@@ -82,18 +81,29 @@ class TorchContext(NodeContext):
             return super().save_model(path, model)
         return super().save_model(path, lambda file: torch.save(model, file))
 
-    def _open(self, stack: ExitStack) -> None:
-        super()._open(stack)
+    def _join(self) -> None:
         self.device = torch.device(self.device)
         self._join_group()
-        if self._input is not None and self.world_size > 1:
-            self._agreement = Agreement(_TIMEOUT)
+
+    def _meet_peers(self) -> Peers:
+        if self.world_size == 1:
+            return super()._meet_peers()
+        host = self.addresses[self.role][0].rpartition(":")[0].strip("[]")
+        return Peers.meet(self.rank, self.world_size, host, self._tell)
+
+    def _tell(self, numbers: tuple[int, int]) -> tuple[int, int]:
+        """Hand the numbers of rank 0 to every rank."""
+        if self.rank == 0:
+            self._store.set(_MEETING, " ".join(map(str, numbers)))
+            return numbers
+        port, key = self._store.get(_MEETING).split()
+        return int(port), int(key)
 
     def _join_group(self) -> None:
         """Meet the other ranks at rank 0, which has listened at its address since it registered."""
         host, _, port = self.addresses[self.role][0].rpartition(":")
         serves = self.rank == 0
-        store = dist.TCPStore(  # type: ignore[attr-defined] # public, but not declared to be
+        self._store = dist.TCPStore(  # type: ignore[attr-defined] # public, but not declared to be
             host.strip("[]"),
             int(port),
             self.world_size,
@@ -104,36 +114,15 @@ class TorchContext(NodeContext):
         )
         dist.init_process_group(
             os.environ[BACKEND_VARIABLE],
-            store=store,
+            store=self._store,
             rank=self.rank,
             world_size=self.world_size,
             timeout=_TIMEOUT,
         )
 
     def _finish(self) -> None:
-        super()._finish()  # first of all, so that Flink need not wait for the other ranks
-        if self._agreement is not None and not self.stopping.is_set():
-            self._agreement.leave()
+        super()._finish()
         dist.destroy_process_group()
-
-    def _batches(self, source: Input, batch_size: int | None) -> Iterator[Any]:
-        if self._agreement is None:
-            return super()._batches(source, batch_size)
-        return self._common_batches(source, batch_size, self._agreement)
-
-    def _common_batches(self, source: Input, batch_size: int | None, agreement: Agreement) -> Iterator[Any]:
-        patience_s = wait_s = max(self._launch.max_delay_s, _SHORT_WAIT_S)
-        while not agreement.over:
-            records = source.poll(batch_size, wait_s)
-            if records is None:
-                records = empty(source.layout)
-            rows = records.rows
-            global_rows = agreement.step(rows, ended=source.ended)
-            if global_rows and not agreement.over:
-                self.metrics.log(rows_in=source.rows)
-                yield self._batch(records, global_rows)
-            # A rank that was idle at one step does not hold up the others at the next.
-            wait_s = patience_s if rows or not global_rows else _SHORT_WAIT_S
 
     def _columns(self, records: RecordBatch, global_rows: int) -> Batch:
         return Batch(records, global_rows, self.world_size)

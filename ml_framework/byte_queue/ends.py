@@ -155,6 +155,22 @@ class Producer(_End):
         """Put a control frame into the queue, whose payload is `number` as an i64; else like `send`."""
         self._put(kind, WHOLE, (_NUMBER.pack(number),), _NUMBER.size, timeout_s)
 
+    def drain(self, *, timeout_s: float | None = None) -> bool:
+        """Wait until every frame was released, also after `close`; False when `timeout_s` has passed first.
+
+        Raises:
+            QueueClosed: the consumer has closed its end.
+            PeerLost: the consumer's process has gone.
+        """
+        return bool(self._wait(self._drained, timeout_s))
+
+    def _drained(self) -> bool | None:
+        if self._ring.is_empty:
+            return True
+        if self._ints[self._peer_closed]:
+            raise QueueClosed("the queue was closed by its consumer")
+        return None
+
     def _put(
         self, kind: int, flags: int, parts: Sequence[Buffer], length: int, timeout_s: float | None
     ) -> None:

@@ -60,7 +60,7 @@ WHOLE: Final = FIRST | LAST
 
 
 class FrameKind(IntEnum):
-    """What a frame says. `BATCH` carries rows, `END` nothing, every other kind one i64."""
+    """What a frame says: `BATCH` carries rows, `STATE` a state or its place, `END` nothing, others an i64."""
 
     BATCH = 1
     WATERMARK = 2
@@ -69,6 +69,7 @@ class FrameKind(IntEnum):
     ABORT = 5
     CUT = 6
     END = 7
+    STATE = 8
 
 
 class Words(NamedTuple):

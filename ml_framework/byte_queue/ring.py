@@ -58,6 +58,13 @@ class RingWriter:
             order()
         return end - self._head <= self._capacity
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether every record was released."""
+        self._head = self._longs[_HEAD]
+        order()
+        return self._head == self.tail
+
     def write(self, kind: int, flags: int, parts: Sequence[Buffer], length: int) -> None:
         """Publish one record, for which there must be room, with the bytes of `parts`, `length` in all."""
         capacity = self._capacity

@@ -15,12 +15,13 @@ parts of a frame, and a `Codec` above the columns decides what user code sees.
 from ml_framework.codec.base import Codec, find, register
 from ml_framework.codec.batch import RecordBatch, concat, empty
 from ml_framework.codec.blocks import Arrays
-from ml_framework.codec.columns import decode, encode
-from ml_framework.codec.layout import Layout, plan_layout
+from ml_framework.codec.columns import decode, encode, encode_batch
+from ml_framework.codec.layout import NO_COLUMNS, Layout, plan_layout
 from ml_framework.codec.schema import Column, ColumnType, Schema
 from ml_framework.codec.sequences import Binary, Decimals, Strings
 
 __all__ = [
+    "NO_COLUMNS",
     "Arrays",
     "Binary",
     "Codec",
@@ -35,6 +36,7 @@ __all__ = [
     "decode",
     "empty",
     "encode",
+    "encode_batch",
     "find",
     "plan_layout",
     "register",

@@ -161,6 +161,17 @@ def encode(
     return frame.parts(HAS_TIMESTAMPS if timestamps is not None else 0)
 
 
+def encode_batch(batch: RecordBatch) -> list[bytes | memoryview[int]]:
+    """The parts of a frame that `decode` makes this batch of, nulls and timestamps included."""
+    layout, frame = batch.layout, _Writer()
+    frame.count("batch", batch.rows)
+    if batch.timestamps is not None:
+        frame.buffer(batch.timestamps)
+    for columns, values in zip(layout.columns, batch._blocks, strict=True):
+        frame.values(columns, values)
+    return frame.parts(HAS_TIMESTAMPS if batch.timestamps is not None else 0)
+
+
 def _check_names(layout: Layout, values: Mapping[str, Any]) -> None:
     if values.keys() == layout.index.keys():
         return
@@ -206,6 +217,21 @@ class _Writer:
             case _:
                 array = convert.tensor(names[0], block.storage, block.width, value)
                 self.buffer(self._counted(names[0], array))
+
+    def values(self, columns: Sequence[Column], values: BlockValues) -> None:
+        """The next block, as it is."""
+        match values:
+            case Fixed():
+                validity = [
+                    valid for column, valid in zip(columns, values.validity, strict=True) if column.nullable
+                ]
+                self._fixed(list(values.values), values.values.dtype, validity)
+            case Variable():
+                self._variable(values.values)
+            case Lists():
+                self._lists(values)
+            case Tensor():
+                self.buffer(values.values)
 
     def _counted(self, name: str, column: Any) -> Any:
         self.count(name, len(column))

@@ -139,6 +139,10 @@ class Layout:
         return cls(Schema.from_json(data["columns"]), blocks, data["timestamps"], data["max_rows"])
 
 
+NO_COLUMNS = Layout(Schema(()), ())
+"""Of the input of a node that has no rows, and a state in Flink's checkpoints all the same."""
+
+
 def _buffers(block: Block, columns: Sequence[Column]) -> int:
     match block.kind:
         case BlockKind.COLUMNS:

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
 
 from ml_framework.byte_queue import Consumer, Doorbell, FrameKind, MappedQueue, Producer
+from ml_framework.checkpoint import PLAIN, Framework
 from ml_framework.codec import Layout, RecordBatch, Schema, find
+from ml_framework.context.agreement import Agreement
 from ml_framework.context.batch import Batch
+from ml_framework.context.checkpoints import Checkpoints
 from ml_framework.context.input import NO_TIMESTAMP, Input
 from ml_framework.context.metrics import Metrics
 from ml_framework.context.output import Output
-from ml_framework.errors import EmitError, PlanError
+from ml_framework.context.peers import Peers
+from ml_framework.context.pulse import Pulse
+from ml_framework.context.steps import steps
+from ml_framework.errors import EmitError, PlanError, Stopped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -22,6 +29,10 @@ if TYPE_CHECKING:
 
     from ml_framework.context.control import ControlSocket
     from ml_framework.context.launch import Launch
+
+
+_LOOK_S = 0.2
+"""Between two looks at whether this process is asked to end, where nothing comes."""
 
 
 class NodeContext:
@@ -51,6 +62,9 @@ class NodeContext:
         metrics: takes numbers, ``ctx.metrics.log(loss=loss)``.
     """
 
+    _framework: Framework = PLAIN
+    """How the state of this context's framework is saved."""
+
     def __init__(self, launch: Launch, control: ControlSocket) -> None:
         self.job_name = launch.job_name
         self.role = launch.role
@@ -67,10 +81,14 @@ class NodeContext:
         self.metrics = Metrics(lambda numbers: control.send({"numbers": dict(numbers)}))
         self.schema = Schema(())
         self._launch = launch
+        self._control = control
         self._codec = find(launch.codec)
+        self._pulse = Pulse(launch.descriptors.pulse)
         self._producer: Producer | None = None
         self._input: Input | None = None
         self._output: Output | None = None
+        self._agreement: Agreement | None = None
+        self._checkpoints: Checkpoints | None = None
         self._resources = ExitStack()
 
     def __enter__(self) -> Self:
@@ -92,13 +110,14 @@ class NodeContext:
         """The input of this node, once.
 
         Asking for the next batch says that the one before is done with: a checkpoint may then be cut, and
-        watermarks pass on behind what was emitted. Leaving the loop early is allowed; a later call goes on
-        where it was left. When the entrypoint returns before the input has ended, the rest of the input is
-        discarded.
+        watermarks pass on behind what was emitted. A process that is asked to end leaves the loop by an
+        exception, `Stopped`, so that nobody takes that for the end of the input. Leaving the loop early is
+        allowed; a later call goes on where it was left. When the entrypoint returns before the input has
+        ended, the rest of the input is discarded.
 
         Args:
             batch_size: rows of every batch but the last one; no delay, watermark or checkpoint shortens
-                one. Rows that wait for their batch to fill are carried over a checkpoint. None yields rows
+                one. Rows that wait for their batch to fill are part of a checkpoint's state. None yields rows
                 as they come, frame by frame, without copying.
 
         Yields:
@@ -108,8 +127,43 @@ class NodeContext:
         Raises:
             PlanError: the role has no input.
             ValueError: `batch_size` is not positive.
+            CheckpointError: the checkpoint that this job goes on from does not fit.
         """
         return self._batches(self._readable(batch_size), batch_size)
+
+    def checkpointed(self, **objects: Any) -> bool:
+        """Make the state of `objects` part of Flink's checkpoints, and take over what a checkpoint holds.
+
+        ::
+
+            restored = ctx.checkpointed(model=model, optimizer=optimizer, steps=(read_steps, set_steps))
+            for batch in ctx.batches(batch_size=128):
+                ...
+
+        To be called once, before the first batch, on every rank alike. Each checkpoint then holds the state
+        as it was between two batches, together with the position in the stream: after a failure, or from a
+        savepoint, training goes on as if nothing had happened, with as many ranks as there are then. Rank 0
+        saves the objects, which are the same on all ranks; each rank saves the states of the global random
+        number generators, which are restored as long as the number of ranks is the same.
+
+        Args:
+            objects: by name: whatever has ``state_dict`` and ``load_state_dict``, what the framework adds, or
+                a pair of functions: one returns the state (numbers, strings, arrays, tensors and containers
+                of them), the other takes it over.
+
+        Returns:
+            Whether the states were restored: False in a job that begins anew.
+
+        Raises:
+            PlanError: the role has no input, and so no position in a stream.
+            CheckpointError: an object is of another kind, or what the checkpoint holds does not fit.
+        """
+        if self._checkpoints is None:
+            raise PlanError(
+                f"{self.role} has no input, so no checkpoint of Flink's can say how far it has come: "
+                "declare input= in add_role, or save and load the state yourself"
+            )
+        return self._checkpoints.register(objects)
 
     def emit(self, objects: Sequence[Any] | None = None, /, **columns: Any) -> None:
         """Send rows to Flink, any number of them, whenever user code likes.
@@ -129,7 +183,8 @@ class NodeContext:
         if output is None:
             raise EmitError(f"{self.role} has no output: declare output= in add_role to emit rows")
         values = columns if objects is None else self._codec.encode(objects, output.layout.schema)
-        output.emit(values, NO_TIMESTAMP if self._input is None else self._input.timestamp)
+        with self._pulse.paused():
+            output.emit(values, NO_TIMESTAMP if self._input is None else self._input.timestamp)
         self.metrics.log(rows_out=output.rows)
 
     def save_model(self, path: str | os.PathLike[str], model: bytes | Callable[[IO[bytes]], object]) -> Path:
@@ -148,7 +203,25 @@ class NodeContext:
         return target
 
     def _open(self, stack: ExitStack) -> None:
-        """Open what the descriptors of this attempt name; `stack` closes it."""
+        """Open what the descriptors of this attempt name, and meet the others; `stack` closes it."""
+        self._open_queues(stack)
+        self._join()
+        if self._input is not None and self._producer is not None:
+            peers = self._meet_peers()
+            stack.callback(peers.close)
+            self._agreement = Agreement(peers)
+            self._patience_s = _LOOK_S if peers.size == 1 else self._launch.max_delay_s
+            self._checkpoints = Checkpoints(
+                self._input,
+                self._producer,
+                peers,
+                self._launch,
+                framework=self._framework,
+                aborted=self._control.aborted,
+            )
+            stack.callback(self._checkpoints.close)
+
+    def _open_queues(self, stack: ExitStack) -> None:
         descriptors, launch = self._launch.descriptors, self._launch
         if descriptors.bell is None:
             return
@@ -163,6 +236,13 @@ class NodeContext:
             self._input = Input(Consumer(_mapped(descriptors.input), bell), layout, self._reply)
             self.schema = layout.schema
 
+    def _join(self) -> None:
+        """Become part of the framework's cluster."""
+
+    def _meet_peers(self) -> Peers:
+        """The ranks that take each step together with this one."""
+        return Peers.alone()
+
     def _finish(self) -> None:
         """Answer what is still owed, and say that nothing more will come from here.
 
@@ -170,13 +250,19 @@ class NodeContext:
         """
         if self._input is not None:
             self._input.answer()
-        if self.stopping.is_set():
+        if self._asked_to_end():
             return
+        if self._checkpoints is not None:
+            self._checkpoints.finish()
         if self._producer is not None:
             self._producer.send(FrameKind.END)
             self._producer.close()
         if self._input is not None:
             self._input.close()
+        if self._agreement is not None:
+            self._agreement.leave()  # when Flink has heard, which need not wait for the other ranks
+        if self._checkpoints is not None:
+            self._checkpoints.settle()
 
     def _reply(self, kind: FrameKind, number: int) -> None:
         if self._producer is not None:
@@ -190,9 +276,34 @@ class NodeContext:
         return self._input
 
     def _batches(self, source: Input, batch_size: int | None) -> Iterator[Any]:
-        while (records := source.poll(batch_size)) is not None:
+        for records, global_rows in self._steps(source, batch_size):
+            yield self._batch(records, global_rows)
+
+    def _steps(self, source: Input, batch_size: int | None) -> Iterator[tuple[RecordBatch, int]]:
+        """The rows of each step, with the number of rows over all ranks."""
+        assert self._agreement is not None
+        assert self._checkpoints is not None
+        self._checkpoints.begin()
+        for records, global_rows in steps(
+            source,
+            self._agreement,
+            self._checkpoints,
+            batch_size,
+            patience_s=self._patience_s,
+            over=self._asked_to_end,
+        ):
             self.metrics.log(rows_in=source.rows)
-            yield self._batch(records, records.rows)
+            self._pulse.begin()
+            try:
+                yield records, global_rows
+            finally:
+                self._pulse.rest()
+        if self._asked_to_end() and threading.current_thread() is threading.main_thread():
+            raise Stopped  # lest user code take this for the end of the input
+
+    def _asked_to_end(self) -> bool:
+        """Whether it is, without a trace: only user code that looks is trusted to look again."""
+        return threading.Event.is_set(self.stopping)
 
     def _batch(self, records: RecordBatch, global_rows: int) -> Any:
         """`records` as user code gets them."""

@@ -1,8 +1,8 @@
 """The user's process end of the control socket: JSON lines to and from the agent.
 
-To the agent go the numbers of `Metrics`; from it comes the wish to stop. The end of the socket means that
-the agent is gone, and with it everybody who would ever end this process: it then ends itself and what it
-has started.
+To the agent go the numbers of `Metrics`; from it come the wish to stop and the checkpoints that Flink has
+given up. The end of the socket means that the agent is gone, and with it everybody who would ever end this
+process: it then ends itself and what it has started.
 """
 
 from __future__ import annotations
@@ -37,10 +37,13 @@ class ControlSocket:
 
     Attributes:
         stopping: set once the agent has asked this process to stop in good order.
+        aborted: ids of checkpoints that Flink has given up. The reader's thread adds; whoever has dealt with
+            an id discards it.
     """
 
     def __init__(self, fd: int, on_lost: Callable[[], None] = kill_own_group) -> None:
         self.stopping = threading.Event()
+        self.aborted: set[int] = set()
         self._socket = socket.socket(fileno=fd)
         self._socket.settimeout(None)
         self._on_lost = on_lost
@@ -75,9 +78,15 @@ class ControlSocket:
         try:
             with self._socket.makefile("rb") as lines:
                 for line in lines:
-                    if json.loads(line).get("stop"):
-                        self.stopping.set()
+                    self._take(json.loads(line))
         except ConnectionResetError:
             pass  # the same as the end of the stream
         if not self._closed:
             self._on_lost()
+
+    def _take(self, message: Mapping[str, Any]) -> None:
+        match message:
+            case {"stop": True}:
+                self.stopping.set()
+            case {"aborted": int(checkpoint)}:
+                self.aborted.add(checkpoint)

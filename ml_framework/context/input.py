@@ -2,7 +2,7 @@
 
 Asking for the next record batch says that every row handed out before has been dealt with and that
 everything about them has been emitted. That moment is when a watermark may pass on, and when a checkpoint
-may be cut.
+may be cut: where a barrier comes, nothing behind it is handed out until `Input.pass_barrier`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 
 from ml_framework.byte_queue import Consumer, Frame, FrameKind
 from ml_framework.codec import Layout, RecordBatch, concat, decode
+from ml_framework.context.agreement import NO_BARRIER
 from ml_framework.errors import EndOfStream, ProtocolError
 
 if TYPE_CHECKING:
@@ -34,8 +35,8 @@ class _Rows:
         self._frame: Frame | None = None
         """The frame under the last piece, or under rows handed out that are still in use."""
 
-    def put(self, frame: Frame, rows: RecordBatch) -> None:
-        """Add the rows of a frame; the frame before must have been settled."""
+    def put(self, frame: Frame | None, rows: RecordBatch) -> None:
+        """Add rows, of a frame or in memory of their own; the frame before must have been settled."""
         self._pieces.append(rows)
         self._frame = frame
         self.count += rows.rows
@@ -56,6 +57,13 @@ class _Rows:
         self.count -= count
         return taken[0] if len(taken) == 1 else concat(taken)
 
+    def copy(self) -> RecordBatch | None:
+        """All rows that wait, None without any."""
+        if not self.count:
+            return None
+        first, *others = self._pieces
+        return concat([first.slice(self._start, first.rows), *others])
+
     def settle(self) -> None:
         """Give the frame back to the queue; its rows that were not handed out yet are copied before."""
         if self._frame is None:
@@ -74,8 +82,8 @@ class _Rows:
 class Input:
     """Reads the in-queue for user code.
 
-    A row that waits here for its batch to fill is *carried*: a checkpoint may pass it, so it belongs to the
-    state of a checkpoint that is taken meanwhile.
+    A row that waits here for its batch to fill is *carried*: a barrier may pass it, so it belongs to the
+    state of the checkpoint that is cut there.
 
     Args:
         consumer: the reading end of the in-queue.
@@ -86,12 +94,14 @@ class Input:
         rows: rows handed out so far.
         timestamp: largest timestamp in the rows last handed out, in milliseconds; `NO_TIMESTAMP` if there
             was none.
+        barrier: id of the checkpoint at whose barrier the input stands; `NO_BARRIER` if there is none.
     """
 
     def __init__(self, consumer: Consumer, layout: Layout, reply: Callable[[FrameKind, int], None]) -> None:
         self.layout = layout
         self.rows = 0
         self.timestamp = NO_TIMESTAMP
+        self.barrier = NO_BARRIER
         self._consumer = consumer
         self._reply = reply
         self._waiting = _Rows()
@@ -113,7 +123,8 @@ class Input:
             timeout_s: longest wait, 0 not to wait; None waits for ever.
 
         Returns:
-            Rows that are valid until the next call, or None: the time has passed, or the input has ended.
+            Rows that are valid until the next call, or None: the time has passed, or the input has ended or
+            stands at a barrier.
 
         Raises:
             PeerLost: the task at the other end has gone.
@@ -122,6 +133,8 @@ class Input:
         self.answer()
         while (rows := self._take(batch_size)) is None:
             self._waiting.settle()
+            if self.barrier:
+                return None
             if (frame := self._receive(deadline)) is not None:
                 self._accept(frame)
             elif not self._at_end or self.ended:
@@ -141,10 +154,51 @@ class Input:
         for kind, number in due.items():
             self._reply(kind, number)
 
+    def pass_barrier(self) -> int:
+        """Go on behind the barrier; returns the id of its checkpoint."""
+        passed, self.barrier = self.barrier, NO_BARRIER
+        return passed
+
+    def carried(self) -> RecordBatch | None:
+        """The rows that wait for their batch to fill, in memory of their own; None where there are none."""
+        return self._waiting.copy()
+
+    def carry(self, rows: RecordBatch) -> None:
+        """Hand out `rows`, in memory of their own, before any that come."""
+        self._waiting.put(None, rows)
+
+    def states(self, count: int) -> list[bytearray]:
+        """The states that lie in the queue before any row: what a checkpoint holds for this node.
+
+        Raises:
+            PeerLost: the task at the other end has gone.
+            ProtocolError: something else lies there.
+        """
+        return [self._state() for _ in range(count)]
+
     def close(self) -> None:
         """Take no more rows; the task discards those that still come."""
         self._waiting.settle()
         self._consumer.close()
+
+    def _state(self) -> bytearray:
+        """One state: its length, then pieces."""
+        state = bytearray(int.from_bytes(self._piece(), "little"))
+        filled = 0
+        while filled < len(state):
+            piece = self._piece()
+            state[filled : filled + len(piece)] = piece
+            filled += len(piece)
+        return state
+
+    def _piece(self) -> bytes:
+        frame = self._consumer.receive()
+        assert frame is not None
+        if frame.kind != FrameKind.STATE:
+            raise ProtocolError(f"a {frame.kind.name} frame came from Flink where a state was announced")
+        piece = bytes(frame.payload)
+        frame.release()
+        return piece
 
     def _take(self, batch_size: int | None) -> RecordBatch | None:
         count = self._waiting.count
@@ -179,9 +233,7 @@ class Input:
                 self._echoes.append((self.rows + self._waiting.count, kind, frame.number))
                 self.answer()
             case FrameKind.CHECKPOINT:
-                self._reply(FrameKind.CUT, frame.number)
-            case FrameKind.ABORT:
-                pass  # a cut needs no undoing: nothing was kept for it
+                self.barrier = frame.number
             case FrameKind.END:
                 self._at_end = True
             case _:

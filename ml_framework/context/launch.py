@@ -26,6 +26,8 @@ class Descriptors:
     """The mapped file of the queue from Flink."""
     output: int | None = None
     """The mapped file of the queue to Flink."""
+    pulse: int | None = None
+    """The page of the process's `Pulse`; None without data input."""
 
     def all(self) -> tuple[int, ...]:
         """Every number that is set, to be inherited."""
@@ -37,7 +39,8 @@ class Launch:
     """Everything that a user's process needs to know to run one attempt.
 
     `entrypoint` is ``module:function``, or None where `callable_file` holds a cloudpickled callable.
-    `context` is the ``module:class`` of the `NodeContext` that user code gets.
+    `context` is the ``module:class`` of the `NodeContext` that user code gets. `restored` is the number of
+    pieces of checkpointed state that come through the in-queue before anything else.
     """
 
     job_name: str
@@ -61,6 +64,7 @@ class Launch:
     codec: str = "columns"
     max_delay_s: float = 0.02
     max_rows: int = 1024
+    restored: int = 0
 
     def write(self, path: Path) -> None:
         """Write the file that `read` reads."""

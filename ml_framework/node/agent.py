@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from ml_framework.node.address import Address
 from ml_framework.node.attempt import Listeners, Queues, RunningAttempt, not_started, start_attempt
 from ml_framework.node.link import ConversationEnded, MasterLink, NeverReached
-from ml_framework.node.parent import MasterAt, ParentGone, StopAsked
+from ml_framework.node.parent import CheckpointAborted, MasterAt, ParentGone, StopAsked
 from ml_framework.rpc import wire
 
 if TYPE_CHECKING:
@@ -129,6 +129,9 @@ class Agent:
                 self._leave(Farewell("stopped"))
             case ProcessEnded(outcome, failure):
                 self._on_process_end(outcome, failure)
+            case CheckpointAborted(checkpoint):
+                if self._running is not None:  # a process that starts later never hears of that checkpoint
+                    self._running.tell_aborted(checkpoint)
             case BaseException():
                 raise event
             case MasterAt(address, token):
@@ -145,7 +148,7 @@ class Agent:
             case wire.StopNode():
                 self._stop()
             case wire.Restart(token):
-                self._when_ended(partial(self._register, token))
+                self._restart(token)
             case wire.Abort(cause):
                 self._leave(Farewell("failed", cause))
             case wire.Finish():
@@ -208,6 +211,12 @@ class Agent:
         pid, attempt = self._running.pid, self._running.attempt
         self._send(wire.Started, pid=pid, log_dir=str(attempt.log_dir))
         self._parent.tell("started", attempt=attempt.number, pid=pid)
+
+    def _restart(self, token: Token) -> None:
+        if self._assignment.restored:  # what came through the queue has been read
+            self._fail("its state came out of a checkpoint, which only a restart by Flink restores")
+        else:
+            self._when_ended(partial(self._register, token))
 
     def _stop(self) -> None:
         if self._outcome is None:

@@ -36,6 +36,7 @@ class Assignment:
         input_queue: file of the queue from Flink, None without data input.
         output_queue: file of the queue to Flink, None without output.
         bell: Unix socket at which the parent takes doorbell connections, None without queues.
+        restored: pieces of checkpointed state that come first in the queue from Flink.
     """
 
     job_id: str
@@ -52,6 +53,7 @@ class Assignment:
     input_queue: Path | None = None
     output_queue: Path | None = None
     bell: Path | None = None
+    restored: int = 0
 
     def __post_init__(self) -> None:
         if not 0 <= self.node.index < self.parallelism:
@@ -60,6 +62,8 @@ class Assignment:
             raise ProtocolError(f"{self.node}: execution attempt {self.execution_attempt} is negative")
         if (self.bell is None) is not (self.input_queue is None and self.output_queue is None):
             raise ProtocolError(f"{self.node}: queues and doorbell come together or not at all")
+        if self.restored < 0 or (self.restored and self.input_queue is None):
+            raise ProtocolError(f"{self.node}: {self.restored} pieces of restored state cannot come to it")
 
     @property
     def token(self) -> Token:
@@ -85,6 +89,7 @@ class Assignment:
                 input_queue=_path(data.get("input_queue")),
                 output_queue=_path(data.get("output_queue")),
                 bell=_path(data.get("bell")),
+                restored=int(data.get("restored", 0)),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ProtocolError(f"the assignment is not usable: {type(error).__name__}: {error}") from error

@@ -13,9 +13,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ml_framework.context import pulse as pulses
 from ml_framework.context.launch import Descriptors
 from ml_framework.node.control import Control
 from ml_framework.node.environment import environment
+from ml_framework.node.hang import no_progress, overdue
 from ml_framework.node.outcome import outcome_of
 from ml_framework.rpc.wire import Failure
 from ml_framework.runner.base import Attempt
@@ -67,7 +69,15 @@ class Listeners:
 
 
 class RunningAttempt:
-    """A started process with its control socket. Made by `start_attempt`.
+    """A started process with its control socket and its pulse. Made by `start_attempt`.
+
+    Args:
+        attempt: what was started.
+        process: the process.
+        control: the agent's end of its control socket; owned from now on.
+        listeners: told of what the process says.
+        pulse: of the process.
+        step: longest time for one step; a process whose step takes longer is ended and has failed.
 
     Attributes:
         attempt: what was started.
@@ -75,20 +85,34 @@ class RunningAttempt:
     """
 
     def __init__(
-        self, attempt: Attempt, process: UserProcess, control: socket.socket, listeners: Listeners
+        self,
+        attempt: Attempt,
+        process: UserProcess,
+        control: socket.socket,
+        listeners: Listeners,
+        *,
+        pulse: pulses.Pulse,
+        step: timedelta,
     ) -> None:
         self.attempt = attempt
         self.pid = process.pid
         self._process = process
         self._control = Control(control, listeners.numbers, listeners.nonsense)
         self._stopping = False
+        self._watch = asyncio.create_task(self._end_when_hung(pulse, step))
 
     def stop(self, grace: timedelta) -> None:
         """Ask the process to end, and end it after `grace`; a further call can only shorten the grace."""
         self._stopping = True
+        self._watch.cancel()
         if not self._process.ended.done():  # else nobody is there to be asked
             self._control.ask_to_stop()
         self._process.stop(grace)
+
+    def tell_aborted(self, checkpoint: int) -> None:
+        """Tell the process that Flink has given up the checkpoint with the id `checkpoint`."""
+        if not self._process.ended.done():
+            self._control.tell_aborted(checkpoint)
 
     async def kill(self) -> None:
         """End the process group without further ado."""
@@ -98,10 +122,21 @@ class RunningAttempt:
     async def end(self) -> tuple[Outcome, Failure | None]:
         """The outcome, once the process has ended; nothing is left of the attempt but its log."""
         end = await asyncio.shield(self._process.ended)
+        self._watch.cancel()
+        await asyncio.wait([self._watch])
+        hung = None if self._watch.cancelled() else self._watch.result()
         self._control.close()
         error = ErrorFile.read(self.attempt.directory / ERROR_FILE)
         shutil.rmtree(self.attempt.directory)
-        return outcome_of(end, error, self.attempt.program.runner, stopping=self._stopping)
+        return outcome_of(end, error, self.attempt.program.runner, stopping=self._stopping, hung=hung)
+
+    async def _end_when_hung(self, pulse: pulses.Pulse, step: timedelta) -> Failure:
+        await overdue(pulse, step)
+        time_s = time.time()
+        frames = await self._process.stacks()
+        failure = no_progress(step, frames, self._process.state, self.attempt.log_file, time_s)
+        self._process.kill()
+        return failure
 
 
 def start_attempt(
@@ -141,6 +176,9 @@ def start_attempt(
         control, process_end = socket.socketpair()
         ours.enter_context(control)
         theirs.enter_context(process_end)
+        pulse = None if assignment.input_queue is None else pulses.create()
+        if pulse is not None:
+            theirs.callback(os.close, pulse)
         attempt = Attempt(
             node=assignment.node,
             number=number,
@@ -155,20 +193,24 @@ def start_attempt(
                 process_end.fileno(),
                 None if listening is None else listening.fileno(),
                 **queues.connect(theirs),
+                pulse=pulse,
             ),
             python=assignment.program.python or sys.executable,
+            restored=assignment.restored,
         )
         command = assignment.program.runner.prepare(attempt)
         process = UserProcess.start(
             command.argv,
             env=environment(assignment, command),
             inherit=attempt.descriptors.all(),
-            log_file=log_dir / f"{assignment.node.role}-{assignment.node.index}.log",
+            log_file=attempt.log_file,
             console=console,
             prefix=f"{assignment.node} | ",
         )
+        step = assignment.timeouts.step
+        running = RunningAttempt(attempt, process, control, listeners, pulse=pulses.Pulse(pulse), step=step)
         ours.pop_all()
-    return RunningAttempt(attempt, process, control, listeners)
+    return running
 
 
 def not_started(error: Exception) -> Failure:

@@ -1,11 +1,11 @@
-"""The agent's end of the control socket: numbers come from the user's process, the wish to stop goes out."""
+"""The agent's end of the control socket: numbers come in, the wish to stop and aborted checkpoints go out."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ml_framework.errors import ProtocolError
 from ml_framework.runner.output import Lines
@@ -41,14 +41,22 @@ class Control:
         asyncio.get_running_loop().add_reader(end, self._read)
 
     def ask_to_stop(self) -> None:
-        """Set the process's `ctx.stopping`, if it is still there to hear of it."""
-        with suppress(BlockingIOError, BrokenPipeError, ConnectionResetError):
-            self._socket.send(b'{"stop": true}\n')
+        """Set the process's `ctx.stopping`."""
+        self._send({"stop": True})
+
+    def tell_aborted(self, checkpoint: int) -> None:
+        """Say that Flink has given up the checkpoint with the id `checkpoint`."""
+        self._send({"aborted": checkpoint})
 
     def close(self) -> None:
         """End the conversation."""
         asyncio.get_running_loop().remove_reader(self._socket)
         self._socket.close()
+
+    def _send(self, message: Mapping[str, Any]) -> None:
+        """Send `message`, if the process is still there to hear of it."""
+        with suppress(BlockingIOError, BrokenPipeError, ConnectionResetError):
+            self._socket.send(json.dumps(message).encode() + b"\n")
 
     def _read(self) -> None:
         try:

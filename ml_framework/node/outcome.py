@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def outcome_of(
-    end: ProcessEnd, error: ErrorFile | None, runner: Runner, *, stopping: bool
+    end: ProcessEnd, error: ErrorFile | None, runner: Runner, *, stopping: bool, hung: Failure | None = None
 ) -> tuple[Outcome, Failure | None]:
     """The outcome, with the failure if it is one.
 
@@ -23,9 +23,12 @@ def outcome_of(
         error: the exception that it left behind, None if it left none.
         runner: says which exceptions are the echo of a peer's failure.
         stopping: the process had been asked to end; how it did so does not matter then.
+        hung: why the process was ended without being asked, None if it was not.
     """
     if stopping:
         return Outcome.STOPPED, None
+    if hung is not None:
+        return Outcome.FAILED, hung
     if end.returncode == 0:
         return Outcome.SUCCEEDED, None
     if error is None:

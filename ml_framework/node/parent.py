@@ -33,11 +33,18 @@ class StopAsked:
 
 
 @dataclass(frozen=True)
+class CheckpointAborted:
+    """Flink has given up the checkpoint with this id."""
+
+    checkpoint: int
+
+
+@dataclass(frozen=True)
 class ParentGone:
     """Standard input has ended: nobody waits for this node any more."""
 
 
-ParentMessage = MasterAt | StopAsked | ParentGone
+ParentMessage = MasterAt | StopAsked | CheckpointAborted | ParentGone
 
 
 class Parent:
@@ -70,6 +77,8 @@ class Parent:
                     yield MasterAt(address, token)
                 case {"stop": True}:
                     yield StopAsked()
+                case {"aborted": int(checkpoint)}:
+                    yield CheckpointAborted(checkpoint)
                 case other:
                     raise ProtocolError(f"the parent sent an unknown message with the keys {sorted(other)}")
         yield ParentGone()

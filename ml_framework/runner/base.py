@@ -24,7 +24,8 @@ class Program:
 
     Args:
         runner: how the algorithm is prepared and started.
-        input_layout: `codec.Layout.to_json()` of the frames from Flink, None without data input.
+        input_layout: `codec.Layout.to_json()` of the frames from Flink, None without data input; of no
+            columns for a node that has no data input and answers checkpoints all the same.
         output_layout: the same of the frames to Flink, None without output.
         codec: name of the codec above the columns.
         max_delay_s: longest time that a row may wait for its frame to fill.
@@ -61,6 +62,13 @@ class Attempt:
     descriptors: Descriptors
     python: str
     """The interpreter to use."""
+    restored: int = 0
+    """Pieces of checkpointed state that come through the in-queue before anything else."""
+
+    @property
+    def log_file(self) -> Path:
+        """What the process prints."""
+        return self.log_dir / f"{self.node.role}-{self.node.index}.log"
 
 
 @dataclass(frozen=True)
@@ -81,9 +89,13 @@ class Runner(ABC):
         binds_address: the process listens at its node's address by itself, for a server that takes no
             descriptor. The agent then only keeps the port from everybody else: bound with ``SO_REUSEPORT``,
             which the process has to set too, not listening, and the same over restarts in place.
+        answers_checkpoints: a node of this runner is part of Flink's checkpoints also without data input. It
+            knows from others when to cut, and sends its state, in one piece, with the cut; a checkpoint
+            is complete when it has come.
     """
 
     binds_address: ClassVar[bool] = False
+    answers_checkpoints: bool = False
 
     def validate(self, role: str) -> None:  # noqa: B027 - most have nothing to check
         """Check at planning what can be checked there; raises `PlanError` naming `role`."""

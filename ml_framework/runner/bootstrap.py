@@ -6,6 +6,8 @@ A `SystemExit` keeps its exit code.
 To stop the process its agent sets `ctx.stopping` and sends SIGTERM. Code that has ever looked at
 `ctx.stopping` is trusted to look again. In any other, SIGTERM raises `Stopped` in the main thread, so that
 ``finally`` blocks and context managers run. Code that holds out is killed after the grace.
+
+When the process hangs its agent asks for its stacks (`ml_framework.runner.stacks`) before it ends it.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ml_framework.errors import Stopped
+from ml_framework.runner import stacks
 from ml_framework.runner.entrypoint import resolve
 from ml_framework.runner.error_file import ErrorFile
 
@@ -33,10 +37,6 @@ if TYPE_CHECKING:
 _PR_SET_PDEATHSIG = 1
 _STOPPED = 128 + signal.SIGTERM
 """The exit code by which a shell tells that SIGTERM ended a process."""
-
-
-class Stopped(BaseException):
-    """Raised in the main thread when this process is asked to end."""
 
 
 class Stopping(threading.Event):
@@ -63,6 +63,7 @@ def main(context_file: str) -> None:
     """Run the attempt that `context_file` describes; ends by `SystemExit` unless it succeeded."""
     _die_with_agent(signal.SIGKILL)
     faulthandler.enable(all_threads=False)
+    faulthandler.register(stacks.SIGNAL, all_threads=True, chain=False)
     _flush_each_line()
     error_file = Path(json.loads(Path(context_file).read_text(encoding="utf-8"))["error_file"])
     try:

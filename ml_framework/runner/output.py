@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 MAX_LINE_BYTES = 4096 - 64
@@ -143,10 +144,12 @@ class Output:
 
     Attributes:
         ended: done when every writer of the pipe is gone, or `close` was called.
+        follower: called with every line while it is not None.
     """
 
     def __init__(self, fd: int, log_file: Path, console: Console, prefix: str) -> None:
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.follower: Callable[[bytes], None] | None = None
         self._fd = fd
         self._log = log_file.open("ab", buffering=0)
         self._logging = True
@@ -196,6 +199,8 @@ class Output:
         self._write_log(b"\n".join(lines) + b"\n")
         for line in lines:
             self._console.put(self._prefix + line)
+            if self.follower is not None:
+                self.follower(line)
         self._console.flush()
 
     def _write_log(self, data: bytes) -> None:

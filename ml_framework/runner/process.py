@@ -9,14 +9,18 @@ import subprocess
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ml_framework.runner import stacks
 from ml_framework.runner.output import Console, Output
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import timedelta
-    from pathlib import Path
+
+_STACKS_S = 2.0
+"""How long a process may take to print its stacks: they are written at once or not at all."""
 
 _LAST_OUTPUT_S = 1.0
 """How long the output may go on after the process's end: only who left the group can still write."""
@@ -107,6 +111,36 @@ class UserProcess:
             os.close(write_end)
         return cls(process, output)
 
+    @property
+    def state(self) -> str:
+        """What the process does, in the kernel's words, such as ``S (sleeping)``."""
+        try:
+            status = Path(f"/proc/{self.pid}/status").read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:
+            return "X (dead)"
+        return status.partition("State:\t")[2].partition("\n")[0]
+
+    async def stacks(self) -> list[str]:
+        """Have the process print the stacks of all its threads.
+
+        Returns:
+            The frames of its main thread, the innermost first; none when it is stopped, or does something
+            else on that signal.
+        """
+        if self._exited.is_set():
+            return []
+        dump = stacks.StackDump()
+        self._output.follower = dump.feed
+        try:
+            os.kill(self.pid, stacks.SIGNAL)
+            async with asyncio.timeout(_STACKS_S):
+                await dump.complete.wait()
+        except TimeoutError:
+            pass  # what has come so far has to do
+        finally:
+            self._output.follower = None
+        return dump.frames
+
     def stop(self, grace: timedelta) -> None:
         """SIGTERM to the group now, SIGKILL after `grace`; a further call can only shorten the grace."""
         if self._exited.is_set():
@@ -122,15 +156,17 @@ class UserProcess:
         self._deadline = loop.call_at(deadline, self.kill)
 
     def kill(self) -> None:
-        """SIGKILL to the group now."""
-        self._signal(signal.SIGKILL)
+        """SIGKILL to the group now, unless the process has ended."""
+        if not self._exited.is_set():
+            self._signal(signal.SIGKILL)
 
     async def _end(self) -> ProcessEnd:
         await self._exited.wait()
         time_s = time.time()
         if self._deadline is not None:
             self._deadline.cancel()
-        self.kill()  # before it is reaped: until then the id of process and group cannot be anybody else's
+        # Before it is reaped: until then the id of process and group cannot be anybody else's.
+        self._signal(signal.SIGKILL)
         returncode = self._process.wait()
         asyncio.get_running_loop().remove_reader(self._pidfd)
         os.close(self._pidfd)

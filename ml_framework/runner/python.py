@@ -93,6 +93,7 @@ class PythonRunner(Runner):
             codec=attempt.program.codec,
             max_delay_s=attempt.program.max_delay_s,
             max_rows=attempt.program.max_rows,
+            restored=attempt.restored,
         )
 
     def environment(self, attempt: Attempt) -> Mapping[str, str]:  # noqa: ARG002 - for subclasses

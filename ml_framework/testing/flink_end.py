@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import mmap
+import os
 import socket
+import struct
 import threading
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 
 from ml_framework.byte_queue import Consumer, Doorbell, FrameKind, MappedQueue, Producer, create
 from ml_framework.codec import Layout, RecordBatch, decode, encode
-from ml_framework.errors import EndOfStream, PeerLost
+from ml_framework.errors import EndOfStream, PeerLost, QueueClosed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from ml_framework.byte_queue import Frame
     from ml_framework.runner.base import Program
 
-    Answer = tuple[FrameKind, RecordBatch | int | None]
-    """A frame from a node: a BATCH with its rows, END with None, any other kind with its number."""
+    Content = RecordBatch | tuple[bytes, ...] | int | None
+    Answer = tuple[FrameKind, Content]
+    """A frame from a node: a BATCH with its rows, STATE with its parts, END with None, else a number."""
+
+_RELEASED = 64
+"""Offset, in a memory that holds a state, of the word that says how much of it is read."""
 
 
 class FlinkEnd:
@@ -29,11 +36,15 @@ class FlinkEnd:
         directory: of the node; queue files and doorbell are made there.
         program: of the role; says which queues there are.
         queue_bytes: capacity of each queue.
+        restored: pieces of state out of a checkpoint, which the process gets before anything else.
     """
 
-    def __init__(self, directory: Path, program: Program, queue_bytes: int) -> None:
+    def __init__(
+        self, directory: Path, program: Program, queue_bytes: int, restored: Sequence[bytes] = ()
+    ) -> None:
         self.assignment = {"bell": str(directory / "bell")}
         """The queues' part of the node's assignment."""
+        self._restored = restored
         self._input_layout = _layout(program.input_layout)
         self._output_layout = _layout(program.output_layout)
         self._queues: dict[str, MappedQueue] = {}
@@ -127,14 +138,24 @@ class FlinkEnd:
         with closing(Doorbell(connection)) as bell:
             with self._changed:
                 self._socket = connection
-                if "input_queue" in self._queues:
-                    self._producer = Producer(self._queues["input_queue"], bell)
-                self._changed.notify_all()
+            if "input_queue" in self._queues:
+                self._announce(Producer(self._queues["input_queue"], bell))
             self._collect(Consumer(self._queues["output_queue"], bell))
             with self._changed:
                 self._socket = None
                 self._ended = True
                 self._changed.notify_all()
+
+    def _announce(self, producer: Producer) -> None:
+        """Let others feed, behind the state that comes first."""
+        with suppress(QueueClosed, PeerLost):  # who feeds hears of it
+            for part in self._restored:
+                producer.send_number(FrameKind.STATE, len(part))
+                if part:
+                    producer.send(FrameKind.STATE, part)
+        with self._changed:
+            self._producer = producer
+            self._changed.notify_all()
 
     def _collect(self, consumer: Consumer) -> None:
         try:
@@ -143,16 +164,34 @@ class FlinkEnd:
                 assert frame is not None
                 self._answers.append((frame.kind, self._content(frame)))
                 frame.release()
-        except (EndOfStream, PeerLost):
+        except (EndOfStream, PeerLost, FileNotFoundError):  # the last: a state that went with its process
             consumer.close()
 
-    def _content(self, frame: Frame) -> RecordBatch | int | None:
+    def _content(self, frame: Frame) -> Content:
         if frame.kind is FrameKind.END:
             return None
+        if frame.kind is FrameKind.STATE:
+            return _parts(frame.payload)
         if frame.kind is not FrameKind.BATCH:
             return frame.number
         assert self._output_layout is not None, "the role has no output"
         return decode(self._output_layout, frame.payload).copy()
+
+
+def _parts(payload: memoryview) -> tuple[bytes, ...]:
+    """Copies of the parts of a state, whose memory belongs to the process again."""
+    pid, fd, count, *ranges = struct.unpack(f"<{len(payload) // 8}q", payload)
+    file = os.open(f"/proc/{pid}/fd/{fd}", os.O_RDWR)
+    try:
+        with mmap.mmap(file, 0) as memory:
+            taken = memory[:8]
+            pairs = zip(ranges[::2], ranges[1::2], strict=True)
+            parts = tuple(memory[offset : offset + length] for offset, length in pairs)
+            memory[_RELEASED : _RELEASED + 8] = taken
+    finally:
+        os.close(file)
+    assert len(parts) == count
+    return parts
 
 
 def _layout(plan: Mapping[str, Any] | None) -> Layout | None:

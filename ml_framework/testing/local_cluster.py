@@ -97,6 +97,7 @@ class LocalCluster:
         log_dir: where the logs go and stay; None takes a folder that goes with the cluster.
         queue_bytes: capacity of each queue.
         execution_attempt: as Flink would count, of every node.
+        restored: what nodes get out of a checkpoint: role and index to pieces of state.
 
     Attributes:
         address: ``host:port`` of the AM.
@@ -116,7 +117,9 @@ class LocalCluster:
         log_dir: Path | None = None,
         queue_bytes: int = 1 << 20,
         execution_attempt: int = 0,
+        restored: Mapping[tuple[str, int], Sequence[bytes]] | None = None,
     ) -> None:
+        self._restored = dict(restored or {})
         self._roles = tuple(roles)
         self._job = JobSpec(name, tuple(role.spec for role in roles))
         self._timeouts = timeouts or Timeouts()
@@ -201,6 +204,7 @@ class LocalCluster:
                     env=self._env,
                     queue_bytes=self._queue_bytes,
                     execution_attempt=self._execution_attempt,
+                    restored=self._restored.get((node.role, node.index), ()),
                 )
                 self.nodes[node.role, node.index] = stack.enter_context(agent)
         self.address = self._master.wait_for("listening", timeout_s=_START_S)["address"]

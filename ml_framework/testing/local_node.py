@@ -16,7 +16,7 @@ from ml_framework.testing.child import Child
 from ml_framework.testing.flink_end import FlinkEnd
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from ml_framework.runner.base import Program
     from ml_framework.spec import NodeId
@@ -39,6 +39,7 @@ class LocalNode(Child):
         execution_attempt: as Flink would count.
         env: environment variables for the user's process.
         queue_bytes: capacity of its queues.
+        restored: pieces of state out of a checkpoint.
         stderr: where the agent's standard error goes, as for `subprocess.Popen`.
 
     Attributes:
@@ -59,13 +60,14 @@ class LocalNode(Child):
         execution_attempt: int = 0,
         env: Mapping[str, str] | None = None,
         queue_bytes: int = 1 << 20,
+        restored: Sequence[bytes] = (),
         stderr: int | IO[bytes] | None = None,
     ) -> None:
         self.node = node
         parent = SHARED_MEMORY if SHARED_MEMORY.is_dir() else None
         self.directory = Path(tempfile.mkdtemp(prefix=DIRECTORY_PREFIX, dir=parent))
         queued = program.input_layout is not None or program.output_layout is not None
-        self.flink = FlinkEnd(self.directory, program, queue_bytes) if queued else None
+        self.flink = FlinkEnd(self.directory, program, queue_bytes, restored) if queued else None
         super().__init__((sys.executable, "-m", "ml_framework.node"), stderr=stderr)
         self.send(
             {
@@ -81,6 +83,7 @@ class LocalNode(Child):
                 "program": base64.b64encode(cloudpickle.dumps(program)).decode(),
                 "timeouts": to_json(timeouts or Timeouts()),
                 "env": dict(env or {}),
+                "restored": len(restored),
                 **(self.flink.assignment if self.flink is not None else {}),
             }
         )

@@ -304,3 +304,27 @@ def test_a_new_producer_goes_on_behind_the_former_one(pair: Pair) -> None:
     pair.new_producer().send(FrameKind.BATCH, b"two")
     assert [take(pair.consumer)[1] for _ in range(2)] == [b"one", b"two"]
     assert pair.consumer.receive(0) is None
+
+
+# -------------------------------------------------------------------------------- draining
+
+
+def test_a_producer_hears_when_everything_was_released(pair: Pair) -> None:
+    pair.producer.send(FrameKind.BATCH, b"rows")
+    pair.producer.close()
+    frame = receive(pair.consumer)
+    assert not pair.producer.drain(timeout_s=0.01)
+    drained = threading.Thread(target=pair.producer.drain)
+    drained.start()
+    frame.release()
+    with pytest.raises(EndOfStream):
+        pair.consumer.receive(LIMIT_S)  # rings before it sleeps
+    drained.join(LIMIT_S)
+    assert not drained.is_alive()
+
+
+def test_a_producer_does_not_wait_for_a_consumer_that_takes_no_more(pair: Pair) -> None:
+    pair.producer.send(FrameKind.BATCH, b"rows")
+    pair.consumer.close()
+    with pytest.raises(QueueClosed, match="closed by its consumer"):
+        pair.producer.drain()

@@ -33,6 +33,15 @@ def test_the_wish_to_stop_sets_the_event(task: Any) -> None:
         assert ctx.stopping.wait(10)
 
 
+def test_aborted_checkpoints_are_collected(task: Any) -> None:
+    """Each id that the agent names is in the set, until whoever deals with it discards it."""
+    control = task.control
+    assert control.aborted == set()
+    task.agent.sendall(b'{"aborted": 3}\n{"aborted": 12}\n{"stop": true}\n')
+    assert control.stopping.wait(10)
+    assert control.aborted == {3, 12}
+
+
 def test_the_end_of_the_agent_is_noticed() -> None:
     """Reading tells at once, and sending fails with the reason."""
     agent, process = socket.socketpair()

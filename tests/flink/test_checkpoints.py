@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from typing import TYPE_CHECKING
 
 import pytest
 from pyflink.java_gateway import get_gateway
 from pyflink.table import DataTypes
-from support.flink import make_flink, program
+from support.flink import committed, make_flink, program
 
 from ml_framework.testing.waiting import eventually
 from ml_operator import JobConfig
@@ -39,16 +38,6 @@ def checkpointed(folder: Path, parallelism: int = 2, **options: str) -> Flink:
         restart_strategy__fixed_delay__delay="100 ms",
         **options,
     )
-
-
-def committed(folder: Path) -> list[tuple[int, ...]]:
-    """The rows in the files that a filesystem sink has committed."""
-    rows = []
-    for path in folder.rglob("*"):
-        if path.is_file() and not path.name.startswith(("_", ".")):
-            with path.open(newline="") as lines:
-                rows += [tuple(map(int, line)) for line in csv.reader(lines)]
-    return rows
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from pyflink.table import DataTypes
-from support.flink import PROGRAMS, Flink, collect, make_flink, processes
+from support.flink import PROGRAMS, Flink, collect, committed, make_flink, processes
 
 from ml_framework.testing.waiting import eventually
 from ml_operator import JobConfig, JobFailed, RestartPolicy
@@ -113,6 +113,37 @@ def test_servers_train_on_uneven_streams(flink: Flink, tmp_path: Path) -> None:
     *counts, away = (tmp_path / "chief").read_text().split()
     assert counts == ["10010", "10010", "158"]
     assert float(away) < 1e-3
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("chief", [True, False], ids=["chief", "worker 0 leads"])
+def test_servers_count_every_row_once_across_a_kill(tmp_path: Path, *, chief: bool) -> None:
+    """What is on the servers goes on where its rows do; also those that wait in workers are kept."""
+    count = 40_001
+    flink = make_flink(
+        JobConfig(queue_bytes=1 << 14),
+        execution__checkpointing__interval="300 ms",
+        execution__checkpointing__dir=f"file://{tmp_path}/checkpoints",
+        restart_strategy__type="fixed-delay",
+        restart_strategy__fixed_delay__attempts="1",
+        restart_strategy__fixed_delay__delay="100 ms",
+        taskmanager__memory__segment_size="4 kb",
+    )
+    answers = TFClusterConfig(workers=2, ps=1, chief=chief).add_to(
+        flink.job,
+        runner=program("count_on_servers", tmp_path),
+        input=flink.sequence(count),
+        output=[("x", DataTypes.BIGINT())],
+        max_rows=64,
+    )
+    client = flink.insert(answers, "filesystem", path=f"file://{tmp_path}/rows", format="csv")
+    eventually(lambda: len(list(tmp_path.glob("checkpoints/*/chk-*/_metadata"))) > 0, timeout_s=90)
+    eventually(lambda: committed(tmp_path / "rows") != [], timeout_s=30)
+    tasks()["worker-1"].kill()
+    flink.job.wait(client)
+    numbers = range(1, count + 1)
+    assert (tmp_path / "counted").read_text() == f"True {count} {count} {sum(numbers)}"
+    assert sorted(committed(tmp_path / "rows")) == [(x,) for x in numbers]
 
 
 def test_workers_train_together_on_a_stream(flink: Flink, tmp_path: Path) -> None:

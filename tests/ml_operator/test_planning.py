@@ -13,7 +13,6 @@ from pyflink.table import DataTypes, StreamTableEnvironment
 
 from ml_framework.runner import PythonRunner
 from ml_operator import AMConfig, JobConfig, MLJob, PlanError, RoleKind
-from ml_operator.bridge import environment_options
 
 HAPPY = PythonRunner("ml_framework.testing.programs:happy")
 
@@ -131,13 +130,6 @@ def test_data_stream_in_data_stream_out_keeps_the_element_type(job) -> None:
         "worker", runner=HAPPY, input=stream, output=Types.ROW_NAMED(["n"], [Types.LONG()])
     )
     assert output.get_type() == Types.ROW_NAMED(["n"], [Types.LONG()])
-
-
-@pytest.mark.parametrize(("chosen", "result"), [(None, "none"), ("fixed-delay", "fixed-delay")])
-def test_the_restart_strategy_is_none_unless_the_user_chose_one(chosen: str | None, result: str) -> None:
-    env, _ = environment(**({"restart_strategy.type": chosen} if chosen else {}))
-    MLJob(env, "a").add_am_role()
-    assert environment_options(env).get_string("restart-strategy.type", "") == result
 
 
 @pytest.mark.parametrize(

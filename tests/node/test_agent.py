@@ -14,6 +14,8 @@ import psutil
 import pytest
 from support.environments import bare_environment
 
+from ml_framework.byte_queue import Consumer, Doorbell, MappedQueue
+from ml_framework.codec import Schema, plan_layout
 from ml_framework.rpc import wire
 from ml_framework.runner import PythonRunner
 from ml_framework.spec import NodeId, Token
@@ -456,3 +458,104 @@ def test_another_interpreter_gets_our_packages_and_nothing_of_ours_besides(stage
     assert seen["python"] == str(python)
     assert seen["modules"] == []
     assert seen["context"] == str(node.directory / "packages" / "ml_framework" / "context" / "__init__.py")
+
+
+# Checkpoints
+
+
+def test_aborted_checkpoints_reach_the_process_that_runs(stage):
+    """Each id that the parent names is in `ControlSocket.aborted`; while no process runs it is dropped."""
+
+    def entrypoint(ctx):
+        print("ready", flush=True)
+        eventually(lambda: {8, 1 << 40} <= ctx._control.aborted)
+        print(sorted(ctx._control.aborted))
+
+    node = stage.node_running(PythonRunner(entrypoint))
+    node.send({"aborted": 7})
+    stage.start(node)
+    eventually(stage.log)
+    node.send({"aborted": 8})
+    node.send({"aborted": 1 << 40})
+    assert stage.master.outcome(NODE).outcome is wire.Outcome.SUCCEEDED, stage.log()
+    assert stage.log() == f"ready\n[8, {1 << 40}]\n"
+    node.send({"aborted": 9})
+    stage.master.tell(wire.Finish())
+    assert node.farewell(timeout_s=10) == {"event": "succeeded"}
+
+
+BARE = """
+class Context:
+    def __init__(self, launch, control):
+        self.launch = launch
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+"""
+"""A context that leaves the queues alone."""
+
+
+@pytest.fixture
+def restored_node(stage, tmp_path):
+    """Makes a node with input that gets pieces of state, and runs a function of its bare context."""
+
+    def make(entrypoint, restored):
+        (tmp_path / "bare.py").write_text(BARE)
+        runner = PythonRunner(entrypoint, context="bare:Context", python_path=(str(tmp_path),))
+        fields = {"input_layout": plan_layout(Schema.parse([("x", "BIGINT NOT NULL")])).to_json()}
+        return stage.node_running(runner, fields=fields, queue_bytes=1 << 12, restored=restored)
+
+    return make
+
+
+def test_what_a_checkpoint_holds_reaches_the_process_first(stage, restored_node):
+    """The launch tells the number of pieces; they lie in the queue before any row, whatever their size."""
+
+    def entrypoint(ctx):
+        fds = ctx.launch.descriptors
+        consumer = Consumer(MappedQueue.open(fds.input), Doorbell(socket.socket(fileno=fds.bell)))
+
+        def receive():
+            frame = consumer.receive(10)
+            content = bytes(frame.payload)
+            frame.release()
+            return frame.kind, content
+
+        for _ in range(ctx.launch.restored):
+            kind, length = receive()
+            missing = int.from_bytes(length, "little")
+            while missing:
+                kind, piece = receive()
+                missing -= len(piece)
+            print(kind.name, int.from_bytes(length, "little"), missing, set(piece))
+        print(receive()[0].name)
+
+    node = restored_node(entrypoint, [b"a" * 100_000, b"", b"b"])
+    stage.start(node)
+    node.flink.feed(x=[1])
+    assert stage.master.outcome(NODE).outcome is wire.Outcome.SUCCEEDED, stage.log()
+    assert stage.log() == "STATE 100000 0 {97}\nSTATE 0 0 {97}\nSTATE 1 0 {98}\nBATCH\n"
+
+
+def test_a_node_whose_state_was_restored_is_not_restarted_in_place(stage, restored_node):
+    """Its state has been read out of the queue; only Flink can bring it there again."""
+    node = restored_node(lambda _: signal.pause(), [b"state"])
+    pid = stage.start(node)
+    stage.master.tell(wire.Restart(Token(0, 1)))
+    assert node.farewell(timeout_s=10) == {
+        "event": "failed",
+        "cause": "worker[0] attempt 0: its state came out of a checkpoint, "
+        "which only a restart by Flink restores",
+    }
+    assert gone(pid)
+
+
+def test_restored_state_needs_a_queue_to_come_through(stage):
+    """An assignment that contradicts itself is told of."""
+    assert stage.node("happy", restored=[b"state"]).farewell(timeout_s=10) == {
+        "event": "failed",
+        "cause": "worker[0]: 1 pieces of restored state cannot come to it",
+    }

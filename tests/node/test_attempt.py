@@ -9,6 +9,7 @@ import sys
 from datetime import timedelta
 
 from ml_framework.context.launch import Descriptors
+from ml_framework.context.pulse import Pulse
 from ml_framework.node.attempt import Listeners, RunningAttempt
 from ml_framework.rpc.wire import Outcome
 from ml_framework.runner import Attempt, Program, PythonRunner
@@ -46,7 +47,10 @@ def test_a_process_that_has_just_ended_can_still_be_stopped(tmp_path):
                 console=Console(nowhere.fileno()),
                 prefix="",
             )
-            running = RunningAttempt(attempt, process, ours, Listeners(numbers=print, nonsense=print))
+            listeners = Listeners(numbers=print, nonsense=print)
+            running = RunningAttempt(
+                attempt, process, ours, listeners, pulse=Pulse(None), step=timedelta(seconds=1)
+            )
             end = await running.end()
             running.stop(timedelta(seconds=1))
             return end

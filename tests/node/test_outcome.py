@@ -46,3 +46,11 @@ def test_outcome(returncode, error, stopping, outcome, failure):
     runner = Runner("ml_framework.testing.programs:happy")
     end = ProcessEnd(returncode, 2.0, "last words")
     assert outcome_of(end, error, runner, stopping=stopping) == (outcome, failure)
+
+
+def test_a_process_that_was_ended_since_it_hung_has_failed_for_that():
+    """How SIGKILL looks from outside is no matter; a process that was asked to end before is stopped."""
+    hung = Failure('no progress for 60 s: File "train.py", line 3 in step', "", 5.0)
+    runner, killed = Runner("ml_framework.testing.programs:happy"), ProcessEnd(-9, 6.0, "")
+    assert outcome_of(killed, None, runner, stopping=False, hung=hung) == (Outcome.FAILED, hung)
+    assert outcome_of(killed, None, runner, stopping=True, hung=hung) == (Outcome.STOPPED, None)

@@ -29,8 +29,9 @@ def attempt(runner: PythonRunner, directory: Path) -> Attempt:
         host="a",
         directory=directory,
         log_dir=directory / "logs",
-        descriptors=Descriptors(control=3, listen=4),
+        descriptors=Descriptors(control=3, listen=4, pulse=5),
         python="/usr/bin/python3",
+        restored=2,
     )
 
 
@@ -54,11 +55,12 @@ def test_the_launch_holds_all_that_the_process_needs(tmp_path):
         log_dir=str(tmp_path / "logs"),
         error_file=str(tmp_path / "error.json"),
         context="ml_framework.context:NodeContext",
-        descriptors=Descriptors(control=3, listen=4),
+        descriptors=Descriptors(control=3, listen=4, pulse=5),
         entrypoint=HAPPY,
         addresses={"ps": ["a:1"], "worker": ["a:2", "b:3", "a:4"]},
         codec="json",
         max_rows=7,
+        restored=2,
     )
 
 

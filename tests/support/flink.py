@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import uuid
 from dataclasses import dataclass
@@ -84,7 +85,7 @@ class Flink:
 
         stream = self.env.from_source(
             NumberSequenceSource(1, count), WatermarkStrategy.no_watermarks(), "numbers"
-        )
+        ).uid("numbers")
         return self.tables.from_data_stream(stream).alias("x")
 
     def insert(self, table: Table, connector: str = "blackhole", **options: str) -> JobClient:
@@ -110,6 +111,16 @@ def collect(table: Table) -> list[tuple[Any, ...]]:
     """Run the job that `table` comes from, and return its rows."""
     with table.execute().collect() as results:
         return [tuple(row) for row in results]
+
+
+def committed(folder: Path) -> list[tuple[int, ...]]:
+    """The rows in the files that a filesystem sink has committed."""
+    rows = []
+    for path in folder.rglob("*"):
+        if path.is_file() and not path.name.startswith(("_", ".")):
+            with path.open(newline="") as lines:
+                rows += [tuple(map(int, line)) for line in csv.reader(lines)]
+    return rows
 
 
 def make_flink(config: JobConfig | None = None, parallelism: int = 2, **options: str) -> Flink:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,7 @@ import pytest
 from ml_framework.byte_queue import FrameKind
 from ml_framework.codec import Schema, plan_layout
 from ml_framework.config import RestartPolicy, Timeouts
+from ml_framework.context.pulse import Pulse
 from ml_framework.errors import JobFailed, PlanError
 from ml_framework.spec import NodeId
 from ml_framework.testing.local_cluster import LocalCluster, LocalResult, python_role, run_local
@@ -84,6 +87,29 @@ def test_the_first_cause_reaches_every_node():
     assert result.cause.rstrip().endswith("ValueError: bad value")
     causes = [agent.events[-1] for agent in cluster.nodes.values()]
     assert causes == [{"event": "failed", "cause": result.cause}] * 2
+    assert_nothing_left(cluster)
+
+
+def test_a_rank_that_hangs_is_the_cause():
+    """The job's cause names the rank, the time and the line, and then its callers and its log."""
+
+    def hang(ctx):
+        if ctx.rank == 1:
+            Pulse(ctx._launch.descriptors.pulse).begin()
+        signal.pause()
+
+    step = replace(FAST, step=timedelta(seconds=0.5))
+    plan = plan_layout(Schema.parse([("x", "BIGINT NOT NULL")])).to_json()
+    role = python_role("worker", hang, parallelism=2, input_layout=plan)
+    with LocalCluster([role], timeouts=step, restart=ONCE) as cluster:
+        result = cluster.wait()
+        log_file = cluster.log_dir / "attempt_0" / "worker-1.log"
+        assert "in hang\n" in log_file.read_text()
+    first, *callers, where = result.cause.split("\n")
+    assert first.startswith(f'worker[1] attempt 0: no progress for 0.5 s: File "{__file__}", line ')
+    assert first.endswith(" in hang")
+    assert [caller.rpartition(" in ")[2] for caller in callers] == ["hang"]
+    assert where == f"the stacks of all its threads are in {log_file}"
     assert_nothing_left(cluster)
 
 

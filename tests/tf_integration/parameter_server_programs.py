@@ -39,6 +39,26 @@ def streams(ctx: CoordinatorContext) -> None:
     print("rows", read[-1], int(rows), "steps", int(steps), "away", float(tf.reduce_max(abs(weights - 1))))
 
 
+def counts(ctx: CoordinatorContext) -> None:
+    """Counts rows and adds up their ids; says what it began with, and what it has at its end."""
+    with ctx.strategy.scope():
+        rows, total = tf.Variable(0, dtype=tf.int64), tf.Variable(0, dtype=tf.int64)
+    loops = [0]
+    restored = ctx.checkpointed(
+        rows=rows, total=total, loops=(lambda: loops[0], lambda saved: loops.__setitem__(0, saved))
+    )
+    print("restored", restored, int(rows), int(total), loops[0] > 0)
+
+    def step(batch: Any) -> None:
+        rows.assign_add(tf.cast(batch.rows, tf.int64))
+        total.assign_add(tf.reduce_sum(batch["id"]))
+        ctx.emit(id=batch["id"], step=batch["id"])
+
+    for _ in ctx.steps(step, ctx.params["batch_size"]):
+        loops[0] += 1
+    print("counted", int(rows), int(total))
+
+
 def fails_in_a_step(ctx: CoordinatorContext) -> None:
     """Meets a row that it cannot take."""
 

@@ -9,8 +9,11 @@ node that it runs on (`Feed`) and emits into them.
 The coordinator sends every worker *slices*: a slice is a loop in one graph that takes as many steps as there
 are rows for, for a fifth of a second. A loop on the worker needs one call from the coordinator where a call a
 step would cost more than the step. It ends by asking for rows once more, which says that every step before is
-done: nothing is ever in flight between two slices, and a worker answers Flink then, too, whatever the
-coordinator does.
+done: nothing is ever in flight between two slices, and watermarks pass whatever the coordinator does.
+
+At a barrier of Flink's a worker hands out no further rows, and its slices end at once. Each of them says at
+its end where its worker stands. When all stand at one barrier the coordinator joins what is under way, saves
+the state of user code, and releases the workers, who answer with the rows that wait in them.
 
 `Model.fit` of Keras 3 does not know parameter servers; Keras models and optimizers work in a step.
 """

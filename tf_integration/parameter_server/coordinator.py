@@ -11,23 +11,21 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import tensorflow as tf
 
 from ml_framework.codec import Layout
-from ml_framework.errors import EmitError, PlanError
+from ml_framework.errors import CheckpointError, EmitError, PlanError
 from tf_integration import roles
 from tf_integration.context import TFContext
 from tf_integration.parameter_server import remote
-from tf_integration.parameter_server.cause import cause_first
 from tf_integration.parameter_server.feed import Feed
-from tf_integration.parameter_server.server import SERVERS, bound_beside, new_server
+from tf_integration.parameter_server.server import SERVERS, bound_beside, new_server, unconnected_peers
 from tf_integration.parameter_server.slices import REPORT, slice_of
+from tf_integration.parameter_server.workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import ExitStack
 
+    from ml_framework.context.peers import Peers
     from tf_integration.batch import Batch
-
-_AHEAD = 2
-"""Slices a worker has before it; what training goes on with while the coordinator does something else."""
 
 
 class CoordinatorContext(TFContext):
@@ -43,6 +41,7 @@ class CoordinatorContext(TFContext):
     _layout: Layout | None = None
     _feed: Feed | None = None
     """Of a worker that coordinates."""
+    _workers: Workers
 
     def steps(self, step: Callable[[Batch], object], batch_size: int | None = None) -> Iterator[int]:
         """Train on the rows of all workers, once, asynchronously: each worker at its own pace.
@@ -70,6 +69,10 @@ class CoordinatorContext(TFContext):
         while the loop's body runs, for about half a second. After the loop no step is running any more;
         leaving it early leaves the rest of the input unread.
 
+        At a barrier of Flink's a worker takes no further rows. When all have come to it, and the loop asks
+        for more, everything under way is joined, also what user code has scheduled by itself, and the
+        checkpoint is cut.
+
         Workers change variables under each other's hands. ``tf.Variable.assign_add``, and so what optimizers
         do to weights, loses no update; the counts of Keras (``optimizer.iterations``, metrics) are read and
         written back, and miss some.
@@ -87,6 +90,7 @@ class CoordinatorContext(TFContext):
             PlanError: the workers have no input, or one with a codec of its own.
             ValueError: `batch_size` is not positive.
             tf.errors.OpError: a step failed.
+            CheckpointError: the checkpoint that this job goes on from does not fit.
         """
         if self._layout is None:
             raise PlanError("the workers have no input: declare input= in their add_role to take steps")
@@ -99,7 +103,22 @@ class CoordinatorContext(TFContext):
             raise ValueError(f"batch_size is {batch_size}, it must be at least 1")
         with self.strategy.scope():
             graph = slice_of(step, self._layout, batch_size)
-        return self._on_every_worker(graph)
+        if self._checkpoints is not None:
+            self._checkpoints.begin()
+        return self._workers.repeat(graph)
+
+    def checkpointed(self, **objects: Any) -> bool:
+        """`NodeContext.checkpointed`, by the coordinator, of variables on parameter servers, too.
+
+        Each checkpoint holds what the steps with every row before it, on all workers, have made of the
+        objects, and nothing of the rows behind it.
+        """
+        if self._checkpoints is None and self._layout is not None:
+            raise PlanError(
+                f"{self.role} was planned as a node that no checkpoint waits for: plan the cluster with "
+                "TFClusterConfig, or its chief with TFRunner(…, answers_checkpoints=True)"
+            )
+        return super().checkpointed(**objects)
 
     def emit(self, objects: Sequence[Any] | None = None, /, **columns: Any) -> None:
         """Send rows to Flink from the worker that a step runs on; in a step only.
@@ -132,14 +151,16 @@ class CoordinatorContext(TFContext):
 
     def _open(self, stack: ExitStack) -> None:
         super()._open(stack)
-        if self._feed is not None:
+        if self.role == roles.WORKER:
+            self._feed = Feed(self._launch, self._input, self._checkpoints, super().emit, self.metrics.log)
+            self._feed.register()
             self._feed.start()
             stack.callback(self._feed.stop)
         self.coordinator = tf.distribute.coordinator.ClusterCoordinator(self.strategy)
+        self._workers = Workers(self.coordinator, len(self.addresses[roles.WORKER]), self._save)
         with remote.on_worker(0):
-            self._learn(
-                json.loads(remote.call(remote.DESCRIBE, returns=tf.TensorSpec((), tf.string)).numpy())
-            )
+            described = remote.call(remote.DESCRIBE, returns=tf.TensorSpec((), tf.string)).numpy()
+        self._learn(json.loads(described))
 
     def _learn(self, worker: Mapping[str, Any]) -> None:
         """Take note of what a worker has said about its role."""
@@ -148,15 +169,38 @@ class CoordinatorContext(TFContext):
         if worker["input"] is not None:
             self._layout = Layout.from_json(worker["input"])
             self.schema = self._layout.schema
+            self._take_over()
         if self._layout is not None or self._has_output:
             for lane in self.coordinator._cluster.workers:
                 lane.failure_handler = _NoRecovery()
 
+    def _take_over(self) -> None:
+        """Have what a checkpoint has given to others of this node's state.
+
+        Flink gives the pieces of a state to other nodes than before where there are more of them, or fewer.
+        """
+        for index in range(0 if self._feed is None else 1, len(self.addresses[roles.WORKER])):
+            with remote.on_worker(index):
+                state = remote.call(remote.HAND_OVER, returns=tf.TensorSpec((), tf.string)).numpy()
+            if state and self._checkpoints is None:
+                raise CheckpointError(
+                    f"the checkpoint holds a state that {self.role} cannot take over: plan it with "
+                    "answers_checkpoints=True, as TFClusterConfig does"
+                )
+            if state and self._checkpoints is not None:
+                self._checkpoints.take(bytearray(state))
+
+    def _save(self, barrier: int) -> None:
+        """Cut this node's part of a checkpoint, where every worker stands at its barrier."""
+        if self._feed is not None:
+            self._feed.release(barrier, cuts=True)
+        elif self._input is not None and self._checkpoints is not None:
+            self._input.barrier = barrier
+            self._checkpoints.cut()
+
     def _new_strategy(self) -> Any:
         cluster = {role: list(self.addresses[role]) for role in SERVERS}
         if self.role == roles.WORKER:
-            self._feed = Feed(self._launch, self._input, super().emit, self.metrics.log)
-            self._feed.register()
             self._server = new_server(self._launch)
             self._port, address = bound_beside(cluster[roles.WORKER][0])
             cluster[roles.CHIEF] = [address]
@@ -173,12 +217,15 @@ class CoordinatorContext(TFContext):
     def _agrees(self) -> bool:
         return False
 
+    def _meet_peers(self) -> Peers:
+        return unconnected_peers(self._launch)
+
     def _finish(self) -> None:
-        if not self.stopping.is_set():
-            self._release_workers()
         if self._feed is not None:
             self._feed.stop()
-        super()._finish()
+        super()._finish()  # the last state is saved while the whole cluster is there
+        if not self._asked_to_end():
+            self._release_workers()
 
     def _release_workers(self) -> None:
         """Tell every worker that training is over; one that is being restarted hears of it, too."""
@@ -187,33 +234,10 @@ class CoordinatorContext(TFContext):
         def retire() -> Any:
             return remote.call(remote.RETIRE, returns=REPORT)
 
-        deque(self._on_every_worker(retire), maxlen=0)
+        deque(self._workers.repeat(retire), maxlen=0)
         for index in range(len(self.addresses[roles.WORKER])):
             with suppress(tf.errors.OpError), remote.on_worker(index):  # it may go before it has answered
                 remote.call(remote.LEAVE)
-
-    def _on_every_worker(self, function: Any) -> Iterator[int]:
-        """Schedule `function`, which returns a `REPORT`, until every worker has reported that it is done.
-
-        Yields:
-            rows that all workers have read.
-        """
-        workers = len(self.addresses[roles.WORKER])
-        rows, done = [0] * workers, [False] * workers
-        pending: deque[Any] = deque()
-        try:
-            while not all(done):
-                while len(pending) < _AHEAD * workers:
-                    pending.append(self.coordinator.schedule(function))
-                index, rows_read, is_done = pending.popleft().fetch().tolist()
-                rows[index], done[index] = rows_read, bool(is_done)
-                yield sum(rows)
-        except GeneratorExit:
-            self.coordinator.join()
-            raise
-        except tf.errors.OpError as error:
-            raise cause_first(error) from error
-        self.coordinator.join()
 
 
 class _NoRecovery:

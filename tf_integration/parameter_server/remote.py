@@ -19,6 +19,8 @@ READ = "mlflink_read"
 EMIT = "mlflink_emit"
 REPORT = "mlflink_report"
 DESCRIBE = "mlflink_describe"
+HAND_OVER = "mlflink_hand_over"
+RELEASE = "mlflink_release"
 RETIRE = "mlflink_retire"
 LEAVE = "mlflink_leave"
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import tensorflow as tf
 
 from ml_framework.context import NodeContext
+from ml_framework.context.peers import Peers
 from tf_integration import roles, tensors
 from tf_integration.log import say, tamed
 from tf_integration.parameter_server.feed import Feed
@@ -29,10 +30,15 @@ class ServerContext(NodeContext):
     def _open(self, stack: ExitStack) -> None:
         super()._open(stack)
         if self.role == roles.WORKER:
-            self.feed = Feed(self._launch, self._input, self._emit_tensors, self.metrics.log)
+            self.feed = Feed(
+                self._launch, self._input, self._checkpoints, self._emit_tensors, self.metrics.log
+            )
             self.feed.register()
         self.server = new_server(self._launch)
         say(f"{self.role}[{self.index}] serves")
+
+    def _meet_peers(self) -> Peers:
+        return unconnected_peers(self._launch)
 
     def _emit_tensors(self, **columns: Any) -> None:
         if self._output is not None:
@@ -46,6 +52,11 @@ def serve(ctx: ServerContext) -> None:
         ctx.feed.run()
     else:
         ctx.stopping.wait()
+
+
+def unconnected_peers(launch: Launch) -> Peers:
+    """Those who train with a node: they have one state among them, and none speaks but the coordinator."""
+    return Peers(0, launch.world_size, {})
 
 
 def new_server(launch: Launch) -> Any:

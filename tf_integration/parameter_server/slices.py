@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
     from ml_framework.codec import Layout
 
-REPORT = tf.TensorSpec((3,), tf.int64)
-"""Of a worker: its index, the rows that it has handed out, and whether there will be no more."""
+REPORT = tf.TensorSpec((4,), tf.int64)
+"""Of a worker: its index, the rows that it has handed out, whether there will be no more, and the id of the
+checkpoint at whose barrier it stands."""
 
 
 def slice_of(step: Callable[[Batch], object], layout: Layout, batch_size: int | None) -> Any:

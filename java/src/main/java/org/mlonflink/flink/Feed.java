@@ -11,8 +11,9 @@ import org.mlonflink.queue.Producer;
  * The in-queue of a node and what is said about it, where the two subtasks that write it meet: the {@link FeedOperator}
  * that the rows come to, and the {@link NodeOperator} that owns the queue. They are co-located, so they share a JVM.
  *
- * <p>A queue has one producer at a time. The feeder writes until it has said {@link #handOver}; from then on the node
- * does. The node opens and closes the feed; whoever comes first to {@link #of} waits for it.
+ * <p>A queue has one producer at a time. The node writes what a checkpoint holds for its process, and then opens the feed;
+ * the feeder, if it comes first to {@link #of}, waits for that. It writes until it has said {@link #handOver}; from then on
+ * the node does, which closes the feed at its end.
  *
  * <p>Threads: {@link #queue} belongs to the task thread of the one whose turn it is. The rest is volatile, and each
  * callback runs on the thread of the one who calls; it posts a mail.
@@ -31,7 +32,8 @@ final class Feed implements AutoCloseable {
     private volatile boolean handedOver;
     private volatile boolean ended;
 
-    private Feed(String key, Producer queue, Runnable onHandOver) {
+    /** The node's part: {@code onHandOver} is called when the feeder's turn is over. */
+    Feed(String key, Producer queue, Runnable onHandOver) {
         this.key = key;
         this.queue = queue;
         this.onHandOver = onHandOver;
@@ -41,13 +43,6 @@ final class Feed implements AutoCloseable {
     static String key(JobID job, NodeSettings settings, TaskInfo task) {
         return job + "/" + settings.job() + "/" + settings.role() + "[" + task.getIndexOfThisSubtask() + "]#"
                 + task.getAttemptNumber();
-    }
-
-    /** The node's part: makes the feed known. */
-    static Feed open(String key, Producer queue, Runnable onHandOver) {
-        Feed feed = new Feed(key, queue, onHandOver);
-        of(key).complete(feed);
-        return feed;
     }
 
     /** The feeder's part: the feed, as soon as the node has opened it. */
@@ -84,6 +79,11 @@ final class Feed implements AutoCloseable {
     }
 
     // ---------------------------------------------------------------------------------------------- the node
+
+    /** Makes the feed known: from now on it is the feeder's turn. */
+    void open() {
+        of(key).complete(this);
+    }
 
     boolean handedOver() {
         return handedOver;

@@ -2,8 +2,6 @@ package org.mlonflink.flink;
 
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.RejectedExecutionException;
-import java.util.concurrent.atomic.AtomicBoolean;
 import org.apache.flink.api.common.operators.MailboxExecutor;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
 import org.apache.flink.streaming.api.operators.BoundedOneInput;
@@ -35,7 +33,7 @@ final class FeedOperator extends AbstractStreamOperator<Byte>
 
     private final transient NodeSettings settings;
     private final transient MailboxExecutor mailbox;
-    private final transient AtomicBoolean mailPosted = new AtomicBoolean();
+    private final transient Mail rung;
 
     private transient String key;
     private transient CompletableFuture<Feed> opening;
@@ -46,6 +44,7 @@ final class FeedOperator extends AbstractStreamOperator<Byte>
         super(parameters);
         this.settings = settings;
         this.mailbox = parameters.getMailboxExecutor();
+        this.rung = new Mail(mailbox, this::onRing, "the node's process has rung");
     }
 
     @Override
@@ -53,7 +52,7 @@ final class FeedOperator extends AbstractStreamOperator<Byte>
         super.open();
         key = Feed.key(getRuntimeContext().getJobInfo().getJobId(), settings, getRuntimeContext().getTaskInfo());
         opening = Feed.of(key);
-        opening.thenRun(this::postMail);
+        opening.thenRun(rung::post);
         getProcessingTimeService()
                 .registerTimer(
                         getProcessingTimeService().getCurrentProcessingTime() + PATIENCE.toMillis(),
@@ -80,7 +79,7 @@ final class FeedOperator extends AbstractStreamOperator<Byte>
                     this::awaitMail,
                     getProcessingTimeService(),
                     settings.maxDelayMillis());
-            feed.attach(this::postMail);
+            feed.attach(rung::post);
         }
         return rows;
     }
@@ -93,18 +92,7 @@ final class FeedOperator extends AbstractStreamOperator<Byte>
         return !feed.ended();
     }
 
-    private void postMail() {
-        if (mailPosted.compareAndSet(false, true)) {
-            try {
-                mailbox.execute(this::onMail, "the node's process has rung");
-            } catch (RejectedExecutionException over) {
-                LOG.debug("the task is over");
-            }
-        }
-    }
-
-    private void onMail() throws Exception {
-        mailPosted.set(false);
+    private void onRing() throws Exception {
         if (rows != null && !feed.handedOver()) {
             rows.onRing();
         }

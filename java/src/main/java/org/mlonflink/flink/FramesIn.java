@@ -5,6 +5,7 @@ import java.nio.ByteOrder;
 import org.mlonflink.columns.FrameEncoder;
 import org.mlonflink.queue.FrameKind;
 import org.mlonflink.queue.Producer;
+import org.mlonflink.state.NodeState;
 
 /** Puts whole frames into the in-queue, waiting for room. A frame that nobody will read is dropped. */
 final class FramesIn {
@@ -47,19 +48,35 @@ final class FramesIn {
         offer(kind, payload.putLong(0, number));
     }
 
+    /** Sends a piece of state: its length, then its bytes in as many frames as they need. */
+    void send(NodeState state) throws Exception {
+        long length = state.length();
+        send(FrameKind.STATE, length);
+        byte[] chunk = new byte[(int) Math.min(queue.maxRecord(), length)];
+        int count;
+        boolean read = true;
+        for (long position = 0; read && position < length; position += count) {
+            count = (int) Math.min(chunk.length, length - position);
+            state.read(position, chunk, count);
+            read = offer(FrameKind.STATE, ByteBuffer.wrap(chunk, 0, count));
+        }
+    }
+
     /** Says that no more rows come; a process that is started anew behind the frame that says so finds it, too. */
     void sendEnd() throws Exception {
         offer(FrameKind.END, ByteBuffer.allocate(0));
         queue.endOfStream();
     }
 
-    private void offer(int kind, ByteBuffer payload) throws Exception {
+    /** Puts in a frame of any size; false when nobody will ever read it. */
+    private boolean offer(int kind, ByteBuffer payload) throws Exception {
         while (!queue.offer(kind, payload)) {
             if (!awaitRoom(payload.remaining())) {
                 queue.abandon();
-                return;
+                return false;
             }
         }
+        return true;
     }
 
     /** False when nobody will ever read: the user's function returned early, or the node has ended. */

@@ -5,10 +5,11 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
-import java.util.concurrent.atomic.AtomicBoolean;
 import org.apache.flink.api.common.JobInfo;
 import org.apache.flink.api.common.TaskInfo;
 import org.apache.flink.api.common.operators.MailboxExecutor;
+import org.apache.flink.runtime.state.StateInitializationContext;
+import org.apache.flink.runtime.state.StateSnapshotContext;
 import org.apache.flink.runtime.taskmanager.TaskManagerRuntimeInfo;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.ObjectNode;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperatorV2;
@@ -17,11 +18,9 @@ import org.apache.flink.streaming.api.operators.Input;
 import org.apache.flink.streaming.api.operators.MultipleInputStreamOperator;
 import org.apache.flink.streaming.api.operators.StreamOperatorParameters;
 import org.apache.flink.streaming.api.watermark.Watermark;
-import org.apache.flink.streaming.runtime.streamrecord.LatencyMarker;
-import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
-import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
 import org.apache.flink.table.data.RowData;
 import org.apache.flink.util.IOUtils;
+import org.apache.flink.util.function.ThrowingRunnable;
 import org.mlonflink.columns.FrameDecoder;
 import org.mlonflink.queue.Consumer;
 import org.mlonflink.queue.FrameKind;
@@ -40,7 +39,8 @@ import org.mlonflink.queue.QueueFile;
  * <p>Threads: everything here runs on the task thread. Other threads only post mails: a ring of the doorbell posts
  * {@link #drain} (one mail however many rings), the end of the node posts a mail that notes it or throws, the end of
  * the feeder one that only wakes. The task thread waits by {@link #awaitMail} alone, which runs mails meanwhile: a
- * failure or a cancellation ends every wait.
+ * failure or a cancellation ends every wait. Only the pieces of state that {@link NodeStates} gives to a checkpoint are
+ * read elsewhere.
  */
 final class NodeOperator extends AbstractStreamOperatorV2<RowData>
         implements MultipleInputStreamOperator<RowData>, BoundedMultiInput, NodeProcess.Ends {
@@ -51,7 +51,8 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
     private final transient MailboxExecutor mailbox;
     private final transient StreamOperatorParameters<RowData> parameters;
     private final transient int numberOfInputs;
-    private final transient AtomicBoolean drainPosted = new AtomicBoolean();
+    private final transient Mail draining;
+    private final transient NodeStates states;
 
     private transient PythonEnvironment python;
     private transient NodeDirectory directory;
@@ -74,10 +75,16 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
         this.settings = settings;
         this.mailbox = parameters.getMailboxExecutor();
         this.numberOfInputs = parameters.getStreamConfig().getNumberOfNetworkInputs();
+        this.states = new NodeStates(hasData());
+        this.draining = new Mail(mailbox, this::drain, "drain the node's output");
     }
 
     private boolean hasData() {
         return settings.inputLayout() != null;
+    }
+
+    private boolean hasState() {
+        return hasData() || settings.answersCheckpoints();
     }
 
     // ---------------------------------------------------------------------------------------------- life
@@ -87,8 +94,11 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
         super.open();
         TaskInfo task = getRuntimeContext().getTaskInfo();
         checkParallelism(task.getNumberOfParallelSubtasks());
+        if (hasState()) {
+            NodeStates.checkStorage(settings.role(), parameters.getContainingTask().getEnvironment());
+        }
         String name = settings.role() + "[" + task.getIndexOfThisSubtask() + "]";
-        openQueues(name, task); // first of all, for the feeder waits for them
+        openQueues(name, task);
         python = PythonEnvironment.open(
                 settings.pythonOptions(), settings.python(), settings.pythonPath(), getRuntimeContext());
         Duration grace = Duration.ofMillis(settings.graceMillis());
@@ -97,6 +107,13 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
                 parameters.getContainingTask().getEnvironment().getOperatorCoordinatorEventGateway(),
                 getOperatorID(),
                 task.getAttemptNumber());
+        new Mail(mailbox, this::restore, "restore the node's state").post();
+    }
+
+    /** Runs before anything of an input is looked at: nothing else waits for the feed to open, but the feeder. */
+    private void restore() throws Exception {
+        states.sendRestored(in);
+        feed.open();
     }
 
     private void checkParallelism(int actual) throws NodeFailure {
@@ -119,16 +136,16 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
         bell = new Bell(directory.path.resolve("bell"), name, this::onRing, this::failed);
         Producer producer = new Producer(inputFile, bell);
         in = new FramesIn(producer, this::awaitMail);
-        feed = Feed.open(Feed.key(job.getJobId(), settings, task), producer, this::postDrain);
+        feed = new Feed(Feed.key(job.getJobId(), settings, task), producer, draining::post);
         FrameDecoder decoder = settings.outputLayout() == null ? null : new FrameDecoder(settings.outputLayout());
-        out = new RowsOut(new Consumer(outputFile, bell), decoder, output, settings);
+        out = new RowsOut(new Consumer(outputFile, bell), decoder, output, states, settings);
         bell.start();
-        patient = settings.maxDelayMillis() > 0;
-        postDrain(); // arms the out-queue
+        patient = settings.maxDelayMillis() > 0 && !settings.answersCheckpoints(); // its frames are few, and waited for
+        draining.post(); // arms the out-queue
     }
 
     private void onRing() {
-        postDrain();
+        draining.post();
         feed.ring();
     }
 
@@ -152,7 +169,8 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
                 .put("host", Host.of(getRuntimeContext().getTaskManagerRuntimeInfo().getTaskManagerExternalAddress()))
                 .put("input_queue", path.resolve("in").toString())
                 .put("output_queue", path.resolve("out").toString())
-                .put("bell", path.resolve("bell").toString());
+                .put("bell", path.resolve("bell").toString())
+                .put("restored", states.restored());
     }
 
     @Override
@@ -160,7 +178,7 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
         patient = false; // there are no timers any more
         out.pass(Long.MAX_VALUE); // what is held waits for a barrier that was given up
         drain();
-        if (!hasData()) {
+        if (!hasState()) {
             process.askToStop(); // the AM has, unless Flink drains the job, which a source role does not hear of
         }
         while (awaitMail()) {
@@ -175,7 +193,7 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
     @Override
     public void close() throws Exception {
         try {
-            IOUtils.closeAll(feed, out, process, bell, inputFile, outputFile, directory, python);
+            IOUtils.closeAll(feed, out, states, process, bell, inputFile, outputFile, directory, python);
         } finally {
             super.close();
         }
@@ -186,7 +204,7 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
     @Override
     @SuppressWarnings("rawtypes")
     public List<Input> getInputs() {
-        return new ArrayList<>(Collections.nCopies(numberOfInputs, new EmptyInput()));
+        return new ArrayList<>(Collections.nCopies(numberOfInputs, new EmptyInput(output)));
     }
 
     @Override
@@ -197,51 +215,18 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
         }
     }
 
-    /** Barriers and the end are all that an input says. */
-    private final class EmptyInput implements Input<Byte> {
-        @Override
-        public void processElement(StreamRecord<Byte> element) {
-            throw new IllegalStateException("the inputs of a node carry no rows");
-        }
-
-        @Override
-        public void processWatermark(Watermark mark) {}
-
-        @Override
-        public void processWatermarkStatus(WatermarkStatus status) {}
-
-        @Override
-        public void processLatencyMarker(LatencyMarker marker) {
-            output.emitLatencyMarker(marker);
-        }
-
-        @Override
-        public void setKeyContextElement(StreamRecord<Byte> element) {}
-    }
-
     // ---------------------------------------------------------------------------------------------- output
 
-    private void postDrain() {
-        if (drainPosted.compareAndSet(false, true)) {
-            try {
-                mailbox.execute(this::drain, "drain the node's output");
-            } catch (java.util.concurrent.RejectedExecutionException over) {
-                LOG.debug("the task is over");
-            }
-        }
-    }
-
     private void drain() throws Exception {
-        drainPosted.set(false);
         long before = out.frames();
         if (!out.drain()) {
-            postDrain();
+            draining.post();
         } else if (out.isHeld()) {
             LOG.debug("the node's output waits for a barrier");
         } else if (out.frames() > before && patient) {
             lookAgainSoon();
         } else if (out.arm()) {
-            postDrain();
+            draining.post();
         }
     }
 
@@ -257,9 +242,8 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
     }
 
     private void drainAll() {
-        boolean empty = false;
-        while (!empty) {
-            empty = out.drain();
+        while (!out.drain()) {
+            continue;
         }
     }
 
@@ -274,14 +258,14 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
         boolean wasPatient = patient;
         patient = false; // where Flink stops the job there are no timers any more
         out.pass(checkpoint - 1); // an older barrier has been overtaken
-        postDrain();
+        draining.post();
         awaitCut(checkpoint);
         patient = wasPatient;
         if (nodeEnded || out.ended()) {
             drainAll(); // nobody writes any more
         }
         out.pass(checkpoint);
-        postDrain();
+        draining.post();
     }
 
     private void awaitCut(long checkpoint) throws Exception {
@@ -303,12 +287,36 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
         }
     }
 
+    @Override
+    public void initializeState(StateInitializationContext context) throws Exception {
+        super.initializeState(context);
+        if (hasState()) {
+            states.initialize(context.getOperatorStateStore());
+        }
+    }
+
+    /**
+     * The state is as at the cut, and so is everything else: no input carries a row that a barrier could overtake. (Where
+     * checkpoints are unaligned, Flink aligns those edges all the same, for they are pointwise or broadcast.) Without data
+     * input the process may cut later than here, or has: it knows by others when.
+     */
+    @Override
+    public void snapshotState(StateSnapshotContext context) throws Exception {
+        super.snapshotState(context);
+        if (hasState()) {
+            states.snapshot(context.getCheckpointId(), nodeEnded || out.ended());
+        }
+    }
+
     /** There will be no such barrier, or it does not matter any more. */
     @Override
     public void notifyCheckpointAborted(long checkpoint) throws Exception {
         super.notifyCheckpointAborted(checkpoint);
+        if (hasData()) {
+            process.tellAborted(checkpoint);
+        }
         out.abort(checkpoint);
-        postDrain();
+        draining.post();
     }
 
     // ---------------------------------------------------------------------------------------------- the node's end
@@ -317,6 +325,7 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
     public void ended() {
         post(() -> {
             nodeEnded = true;
+            states.nodeEnded();
             feed.end();
         });
     }
@@ -328,11 +337,7 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
         });
     }
 
-    private void post(org.apache.flink.util.function.ThrowingRunnable<Exception> mail) {
-        try {
-            mailbox.execute(mail, "end of the node");
-        } catch (java.util.concurrent.RejectedExecutionException over) {
-            LOG.debug("the task is over");
-        }
+    private void post(ThrowingRunnable<Exception> end) {
+        new Mail(mailbox, end, "end of the node").post();
     }
 }

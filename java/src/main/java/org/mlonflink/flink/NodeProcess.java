@@ -117,6 +117,11 @@ final class NodeProcess implements GuardedProcess.Listener, AutoCloseable {
         agent.send(STOP);
     }
 
+    /** Says that Flink has given this checkpoint up. */
+    void tellAborted(long checkpoint) {
+        agent.send(Json.object().put("aborted", checkpoint));
+    }
+
     @Override
     public void close() {
         synchronized (this) {

@@ -24,6 +24,7 @@ import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.Obje
  * @param maxDelayMillis longest time that a row waits for its frame to fill
  * @param rowtimeColumn index of the output column that gives the timestamp, -1 for none
  * @param rowtimePrecision its precision
+ * @param answersCheckpoints whether the process of a role without data input has a state all the same
  */
 record NodeSettings(
         String job,
@@ -40,7 +41,8 @@ record NodeSettings(
         int outputQueueBytes,
         long maxDelayMillis,
         int rowtimeColumn,
-        int rowtimePrecision)
+        int rowtimePrecision,
+        boolean answersCheckpoints)
         implements Serializable {
 
     static NodeSettings parse(ObjectNode json) {
@@ -59,7 +61,8 @@ record NodeSettings(
                 json.get("output_queue_bytes").asInt(),
                 json.get("max_delay_ms").asLong(),
                 json.get("rowtime_column").asInt(),
-                json.get("rowtime_precision").asInt());
+                json.get("rowtime_precision").asInt(),
+                json.get("answers_checkpoints").asBoolean());
     }
 
     private static Map<String, String> strings(JsonNode object) {

@@ -15,7 +15,10 @@ import org.mlonflink.queue.FrameKind;
  * The way back from the user's process: emits what the out-queue holds, in order. Used on the task thread only.
  *
  * <p>The process answers CHECKPOINT(id) with CUT(id); what it sends after that belongs behind the barrier. So emitting
- * stops at a cut until {@link #pass} says that the barrier has gone by, or {@link #abort} that it will never come.
+ * stops at a cut until {@link #pass} says that the barrier has gone by, or {@link #abort} that it will never come. It may
+ * answer ABORT(id) instead, when it has given the checkpoint up: then nothing is held, and nothing belongs to it. A STATE
+ * in front of a cut, or of the end, is for {@link NodeStates}. A node without data input holds nothing: no barrier waits
+ * for its cuts.
  *
  * <p>The emitted row is one view that moves over the frame; Flink copies it where it must be kept.
  */
@@ -26,8 +29,10 @@ final class RowsOut implements AutoCloseable {
     private final Consumer queue;
     private final FrameDecoder decoder;
     private final Output<StreamRecord<RowData>> output;
+    private final NodeStates states;
     private final int rowtimeColumn;
     private final int rowtimePrecision;
+    private final boolean holds;
 
     private final StreamRecord<RowData> record = new StreamRecord<>(null);
     private long cut = Long.MIN_VALUE;
@@ -39,12 +44,19 @@ final class RowsOut implements AutoCloseable {
     private boolean ended;
 
     /** Without a decoder the role has no output, and a frame of rows is a mistake of the protocol. */
-    RowsOut(Consumer queue, FrameDecoder decoder, Output<StreamRecord<RowData>> output, NodeSettings settings) {
+    RowsOut(
+            Consumer queue,
+            FrameDecoder decoder,
+            Output<StreamRecord<RowData>> output,
+            NodeStates states,
+            NodeSettings settings) {
         this.queue = queue;
         this.decoder = decoder;
         this.output = output;
+        this.states = states;
         this.rowtimeColumn = settings.rowtimeColumn();
         this.rowtimePrecision = settings.rowtimePrecision();
+        this.holds = settings.inputLayout() != null;
     }
 
     /** Whether everything that the barrier waits for was emitted, or nobody waits for it any more. */
@@ -56,13 +68,15 @@ final class RowsOut implements AutoCloseable {
     void pass(long checkpoint) {
         passed = Math.max(passed, checkpoint);
         aborted.headSet(checkpoint, true).clear();
+        states.passed(checkpoint);
     }
 
     /** Lets what follows this one cut be emitted; an older barrier may still be on its way. */
     void abort(long checkpoint) {
-        if (checkpoint > passed) {
+        if (holds && checkpoint > passed) {
             aborted.add(checkpoint);
         }
+        states.abort(checkpoint);
     }
 
     /** Whether the process has said that nothing more comes, and no other has been started since. */
@@ -110,10 +124,28 @@ final class RowsOut implements AutoCloseable {
             case FrameKind.WATERMARK -> output.emitWatermark(new Watermark(number()));
             case FrameKind.STATUS -> output.emitWatermarkStatus(
                     number() == 1 ? WatermarkStatus.IDLE : WatermarkStatus.ACTIVE);
-            case FrameKind.CUT -> cut = Math.max(cut, number());
-            case FrameKind.END -> ended = true;
+            case FrameKind.STATE -> states.say(queue.payload());
+            case FrameKind.CUT -> cut(number());
+            case FrameKind.ABORT -> abort(number());
+            case FrameKind.END -> end();
             default -> throw new IllegalStateException("frame of kind " + queue.kind() + " in the out-queue");
         }
+    }
+
+    private void cut(long checkpoint) {
+        states.cut(checkpoint);
+        if (!holds) {
+            return;
+        }
+        cut = Math.max(cut, checkpoint);
+        if (checkpoint <= passed || aborted.contains(checkpoint)) {
+            states.abort(checkpoint); // the answer comes late
+        }
+    }
+
+    private void end() {
+        ended = true;
+        states.end();
     }
 
     private void emitRows() {

@@ -144,7 +144,7 @@ public final class Consumer implements AutoCloseable {
 
     private void check(int index, int length, int read) {
         boolean fits = length >= 0 && length <= ring.maxRecord && index + Layout.recordSize(length) <= ring.capacity;
-        if (!fits || read < FrameKind.BATCH || read > FrameKind.END) {
+        if (!fits || read < FrameKind.BATCH || read > FrameKind.STATE) {
             throw new IllegalStateException(
                     "no record at position " + position + ": length " + length + ", kind " + read);
         }
