@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd  # type: ignore[import-untyped]
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 
 def add_series(*columns: pd.Series) -> pd.Series:
@@ -45,3 +48,17 @@ def add_row(row: Iterable[float]) -> float:
 def last_value(*values: float) -> float:
     """Row by row: the last column as it is."""
     return values[-1]
+
+
+def noting_starts(file: str) -> Callable[[int], int]:
+    """A function of one value that notes the first row of each process it runs in."""
+    noted = set()
+
+    def noting(value: int) -> int:
+        if os.getpid() not in noted:
+            noted.add(os.getpid())
+            with Path(file).open("a") as lines:
+                lines.write(f"{os.getpid()} {time.monotonic()}\n")
+        return value
+
+    return noting

@@ -18,6 +18,7 @@ import dataset
 import report
 from plain_loop import BATCH_SIZE, progressive_auc
 from progress import Progress
+from pyflink.common import Configuration
 from pyflink.datastream import StreamExecutionEnvironment
 from pyflink.table import DataTypes, StreamTableEnvironment
 from tables import departures, write_scores
@@ -62,7 +63,14 @@ def main() -> None:
     model = out / ("model.pt" if chosen.framework == "torch" else "model.keras")
     with tempfile.TemporaryDirectory(dir=out, prefix=".sinks-") as folder:
         sinks = Path(folder)
-        run(prepared, sinks, model=model, framework=chosen.framework, from_files=chosen.mode == "batch")
+        run(
+            prepared,
+            sinks,
+            model=model,
+            framework=chosen.framework,
+            from_files=chosen.mode == "batch",
+            checkpoint_every=chosen.checkpoint_every,
+        )
         scored, weeks = report.read_scores(sinks / "scores"), report.read_weeks(sinks / "weeks")
     report.write(scored, weeks, out)
     report.check(scored, weeks, dataset.departures(prepared))
@@ -71,7 +79,13 @@ def main() -> None:
 
 
 def run(
-    prepared: Path, sinks: Path, *, model: Path, framework: str = "torch", from_files: bool = False
+    prepared: Path,
+    sinks: Path,
+    *,
+    model: Path,
+    framework: str = "torch",
+    from_files: bool = False,
+    checkpoint_every: timedelta | None = None,
 ) -> None:
     """Plan the job, start it and show its progress until it is done.
 
@@ -81,11 +95,19 @@ def run(
         model: file for the trained model.
         framework: what the workers train with, ``torch`` or ``tensorflow``.
         from_files: the workers read the prepared file themselves, instead of a stream from Flink.
+        checkpoint_every: between two checkpoints, which hold the models too: whatever fails, the job goes on
+            from the last one. None takes none, and an error ends the job.
 
     Raises:
         JobFailed: with the first cause.
     """
-    env = StreamExecutionEnvironment.get_execution_environment()
+    options = Configuration()
+    if checkpoint_every is not None:
+        options.set_string(
+            "execution.checkpointing.interval", f"{round(checkpoint_every.total_seconds() * 1000)} ms"
+        )
+        options.set_string("execution.checkpointing.dir", f"file://{(sinks / 'checkpoints').resolve()}")
+    env = StreamExecutionEnvironment.get_execution_environment(options)
     env.set_parallelism(1)  # a file has one order; only the workers are several
     t_env = StreamTableEnvironment.create(env)
 
@@ -117,6 +139,10 @@ ADD_WORKERS = {"torch": _add_torch, "tensorflow": _add_tensorflow}
 """How the workers are added to a job, by framework."""
 
 
+def _seconds(text: str) -> timedelta:
+    return timedelta(seconds=float(text))
+
+
 def _arguments() -> argparse.Namespace:
     parser = dataset.arguments(__doc__ or "")
     parser.add_argument(
@@ -125,10 +151,18 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--framework", choices=tuple(ADD_WORKERS), default="torch", help="what the workers train with"
     )
+    parser.add_argument(
+        "--checkpoint-every",
+        type=_seconds,
+        metavar="SECONDS",
+        help="take checkpoints: whatever is killed, the job goes on from the last one",
+    )
     parser.add_argument("--out", type=Path, default=DEFAULT_OUT, help="folder for the results")
     chosen = parser.parse_args()
     if chosen.mode == "batch" and chosen.framework != "torch":
         parser.error("--mode batch is for --framework torch: the TensorFlow workers read a stream only")
+    if chosen.mode == "batch" and chosen.checkpoint_every:
+        parser.error("--checkpoint-every is for --mode stream: only Flink knows how far it has come")
     return chosen
 
 

@@ -27,6 +27,8 @@ def main(ctx: TorchContext) -> None:
     """Score and train on this worker's share of the stream or, in batch mode, of the file."""
     model = DistributedDataParallel(new_model())
     optimizer = new_optimizer(model)
+    if ctx.params["folder"] is None:
+        ctx.checkpointed(model=model, optimizer=optimizer)
     recent = RollingAuc()
     for step, batch in enumerate(_batches(ctx)):
         score = test_then_train(model, optimizer, batch, mean_loss)
