@@ -76,8 +76,8 @@ def environment(folder: Path, interval: str) -> StreamExecutionEnvironment:
 
 
 @contextmanager
-def training(folder: Path, entrypoint: str, interval: str, **params: Any) -> Iterator[tuple[Any, Any]]:
-    """A running job of one worker, fed without an end; it is to end by itself. Yields job and client."""
+def training(folder: Path, entrypoint: str, interval: str, **params: Any) -> Iterator[None]:
+    """A running job of one worker, fed without an end, and cancelled in the end."""
     from pyflink.common import WatermarkStrategy  # noqa: PLC0415 - after prepare_jvm
     from pyflink.datastream.connectors.number_seq import NumberSequenceSource  # noqa: PLC0415
 
@@ -89,11 +89,15 @@ def training(folder: Path, entrypoint: str, interval: str, **params: Any) -> Ite
     job.add_am_role()
     source = NumberSequenceSource(0, ENDLESS)
     numbers = env.from_source(source, WatermarkStrategy.no_watermarks(), "numbers")
-    runner = TorchRunner(f"benchmarks.programs_checkpoints:{entrypoint}", params, threads=1)
+    runner = TorchRunner(
+        f"benchmarks.programs_checkpoints:{entrypoint}", params, threads=1, python_path=(str(ROOT),)
+    )
     job.add_role("worker", runner=runner, input=numbers)
     client = env.execute_async(entrypoint)
-    yield job, client
-    job.wait(client)
+    try:
+        yield
+    finally:
+        client.cancel().result()
 
 
 def stall(folder: Path) -> dict[str, Any]:
@@ -101,18 +105,18 @@ def stall(folder: Path) -> dict[str, Any]:
     file = folder / "found.json"
     params = {"bytes": 256 * _MEGABYTE, "cuts": 12, "file": str(file), "folder": str(folder)}
     with training(folder, "hold_parameters", "1 s", **params):
-        pass
+        _awaited(file.exists, 120)
     found = json.loads(file.read_text())
     return {**found, "median_s": statistics.median(found["cuts_s"]), "worst_s": max(found["cuts_s"])}
 
 
-def agreement(folder: Path) -> Any:
+def agreement(folder: Path, turns: int = 12, steps: int = 200) -> Any:
     """What agreeing adds to a step of the demo's model, two workers on this machine."""
     from ml_framework.testing.local_cluster import LocalCluster, python_role  # noqa: PLC0415
     from torch_integration import TorchRunner  # noqa: PLC0415
 
-    params = {"turns": 12, "steps": 200, "file": str(folder / "found.json")}
-    runner = TorchRunner("benchmarks.programs_checkpoints:agree", params, threads=1)
+    params = {"turns": turns, "steps": steps, "file": str(folder / "found.json")}
+    runner = TorchRunner("benchmarks.programs_checkpoints:agree", params, threads=1, python_path=(str(ROOT),))
     with LocalCluster([python_role("worker", runner, parallelism=2)]) as cluster:
         cluster.wait(timeout_s=300)
     return json.loads((folder / "found.json").read_text())
@@ -124,10 +128,8 @@ def recovery(folder: Path, kills: int) -> dict[str, Any]:
     Ours may take as long as PyFlink's and an import of torch together.
     """
     ours, plain = folder / "ours", folder / "plain"
-    stop = folder / "stop"
-    with training(folder, "note_starts", "500 ms", file=str(ours), stop=str(stop)):
+    with training(folder, "note_starts", "500 ms", file=str(ours)):
         ours_s = killed(ours, kills)
-        stop.touch()
     plain_s = pyflink_recovery(folder, plain, kills)
     imports_s = [_seconds([sys.executable, "-c", "import torch"]) for _ in range(kills)]
     medians = {"ours": ours_s, "pyflink": plain_s, "import_torch": imports_s}
@@ -167,14 +169,17 @@ def killed(file: Path, kills: int) -> list[float]:
 
 def _start(file: Path, count: int) -> tuple[int, float]:
     """The process and time of the start with this number, counted from 1."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        lines = file.read_text().splitlines() if file.exists() else []
-        if len(lines) >= count:
-            pid, started = lines[count - 1].split()
-            return int(pid), float(started)
+    _awaited(lambda: file.exists() and len(file.read_text().splitlines()) >= count, 60)
+    pid, started = file.read_text().splitlines()[count - 1].split()
+    return int(pid), float(started)
+
+
+def _awaited(condition: Callable[[], bool], timeout_s: float) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"nothing came within {timeout_s} s")
         time.sleep(0.005)
-    raise TimeoutError(f"start {count} was not noted in {file}")
 
 
 def demo(folder: Path, rounds: int) -> dict[str, Any]:

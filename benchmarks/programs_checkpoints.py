@@ -41,7 +41,7 @@ def hold_parameters(ctx: Any) -> None:
         if len(cuts) == ctx.params["cuts"]:
             break
     saves = [_seconds_to_save(model, Path(ctx.params["folder"]) / "saved") for _ in range(3)]
-    Path(ctx.params["file"]).write_text(json.dumps({"cuts_s": cuts, "torch_save_s": saves}))
+    ctx.save_model(ctx.params["file"], json.dumps({"cuts_s": cuts, "torch_save_s": saves}).encode())
 
 
 def _seconds_to_save(model: nn.Module, file: Path) -> float:
@@ -94,8 +94,6 @@ def note_starts(ctx: Any) -> None:
         if step == 0:
             note(ctx.params["file"])
         time.sleep(0.002)
-        if Path(ctx.params["stop"]).exists():
-            return
 
 
 def note(file: str) -> None:

@@ -55,7 +55,7 @@ def add_workers(flink: Flink, entrypoint: str, rows: int, parallelism: int = 1, 
         "worker",
         runner=TorchRunner(f"torch_programs:{entrypoint}", params, python_path=(PROGRAMS,), threads=1),
         parallelism=parallelism,
-        input=flink.sequence(rows),
+        input=flink.sequence(rows, uid="numbers"),
         max_rows=64,
         **options,
     )

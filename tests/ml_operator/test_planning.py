@@ -81,7 +81,7 @@ def test_partition_by_sends_rows_by_the_hash_of_a_column(job) -> None:
     planned, env, tables = job
     planned.add_role("worker", runner=HAPPY, parallelism=2, input=numbers(tables), partition_by="s")
     (rows,) = graph(env)["worker input"]["predecessors"]
-    assert rows["ship_strategy"] == "CUSTOM"
+    assert rows["ship_strategy"] == "HASH"
 
 
 def test_plan_is_frozen_and_says_what_was_added(job) -> None:

@@ -78,14 +78,16 @@ class Flink:
         fields = [DataTypes.FIELD(name, data_type) for name, data_type in columns.items()]
         return self.tables.from_elements(rows, DataTypes.ROW(fields))
 
-    def sequence(self, count: int) -> Table:
-        """One column, x, of 1 … count as BIGINT."""
+    def sequence(self, count: int, uid: str | None = None) -> Table:
+        """One column, x, of 1 … count as BIGINT; with a uid it can go on from a savepoint."""
         from pyflink.common import WatermarkStrategy  # noqa: PLC0415
         from pyflink.datastream.connectors.number_seq import NumberSequenceSource  # noqa: PLC0415
 
         stream = self.env.from_source(
             NumberSequenceSource(1, count), WatermarkStrategy.no_watermarks(), "numbers"
-        ).uid("numbers")
+        )
+        if uid is not None:
+            stream.uid(uid)
         return self.tables.from_data_stream(stream).alias("x")
 
     def insert(self, table: Table, connector: str = "blackhole", **options: str) -> JobClient:

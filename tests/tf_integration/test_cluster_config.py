@@ -57,11 +57,23 @@ def test_every_role_has_its_kind() -> None:
         "evaluator": "side",
         "tensorboard": "side",
     }
-    runners = [roles[name]["runner"] for name in ("ps", "chief", "worker", "evaluator", "tensorboard")]
-    assert runners == [TRAIN, TRAIN, TRAIN, EVALUATE, board]
+    runners = [roles[name]["runner"] for name in ("ps", "worker", "evaluator", "tensorboard")]
+    assert runners == [TRAIN, TRAIN, EVALUATE, board]
     assert roles["ps"]["parallelism"] == 2
     assert [name for name, role in roles.items() if role.get("input")] == ["worker"]
     assert {role["python"] for role in roles.values()} == {"/bin/python"}
+
+
+def test_a_chief_is_part_of_checkpoints_where_its_workers_have_rows() -> None:
+    """And what it runs stays what it was, though it be a callable of this process."""
+    runner = TFRunner(lambda _ctx: None, {"a": 1}, threads=1)
+    for rows in ("rows", None):
+        job: Any = Job()
+        TFClusterConfig(ps=1, chief=True).add_to(job, runner=runner, input=rows)
+        chief = job.roles["chief"]["runner"]
+        assert chief.answers_checkpoints is (rows is not None)
+        assert not job.roles["worker"]["runner"].answers_checkpoints
+        assert (chief.pickled, chief.params, chief.threads) == (runner.pickled, {"a": 1}, 1)
 
 
 def test_a_job_takes_them_all(gateway: None) -> None:

@@ -142,6 +142,12 @@ def test_a_role_needs_a_name_that_tensorflow_knows() -> None:
         TFRunner("m:f").validate("trainer")
 
 
+def test_only_a_chief_answers_checkpoints_without_rows() -> None:
+    """Others would never hear when, and every checkpoint would wait for them."""
+    with pytest.raises(PlanError, match="role 'ps': answers_checkpoints is for a chief"):
+        TFRunner("m:f", answers_checkpoints=True).validate("ps")
+
+
 def test_threads_are_positive() -> None:
     """The error tells the number."""
     with pytest.raises(PlanError, match="threads is 0"):

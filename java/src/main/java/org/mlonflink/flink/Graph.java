@@ -1,7 +1,6 @@
 package org.mlonflink.flink;
 
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
-import org.apache.flink.api.common.functions.Partitioner;
 import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.api.dag.Transformation;
 import org.apache.flink.api.java.functions.KeySelector;
@@ -105,8 +104,9 @@ public final class Graph {
     }
 
     /**
-     * Spreads rows over the nodes: round robin, or by the hash of one column so that a key stays on one node. From one
-     * subtask to one node there is nothing to spread, and the node's input is chained to where the rows come from.
+     * Spreads rows over the nodes: round robin, or by the hash of one column so that a key stays on one node; by key
+     * groups, for a partitioner of our own could not be used where checkpoints are unaligned. From one subtask to one node
+     * there is nothing to spread, and the node's input is chained to where the rows come from.
      */
     public DataStream<RowData> partition(DataStream<RowData> rows, LogicalType rowType, int column, int nodes) {
         if (nodes == 1 && rows.getParallelism() == 1) {
@@ -116,7 +116,7 @@ public final class Graph {
             return rows.rebalance();
         }
         LogicalType type = ((RowType) rowType).getTypeAt(column);
-        return rows.partitionCustom(new HashPartitioner(), new ColumnHash(column, type));
+        return rows.keyBy(new ColumnHash(column, type), Types.INT);
     }
 
     /** Where the running job's AM listens, as JSON; null when there is none yet. Waits a few seconds at most. */
@@ -127,18 +127,8 @@ public final class Graph {
         return master == null ? null : master.json();
     }
 
-    private static final class HashPartitioner implements Partitioner<Integer> {
-        private static final long serialVersionUID = 1L;
-
-        @Override
-        public int partition(Integer hash, int nodes) {
-            return Math.floorMod(hash, nodes);
-        }
-    }
-
     private static final class ColumnHash implements KeySelector<RowData, Integer> {
         private static final long serialVersionUID = 1L;
-        private static final int SPREAD = 0x9E3779B9; // Fibonacci hashing: small integers do not fall on one node
 
         private final RowData.FieldGetter getter;
 
@@ -149,9 +139,7 @@ public final class Graph {
         @Override
         public Integer getKey(RowData row) {
             Object key = getter.getFieldOrNull(row);
-            int hash = (key instanceof byte[] bytes ? java.util.Arrays.hashCode(bytes) : java.util.Objects.hashCode(key))
-                    * SPREAD;
-            return hash ^ (hash >>> 16);
+            return key instanceof byte[] bytes ? java.util.Arrays.hashCode(bytes) : java.util.Objects.hashCode(key);
         }
     }
 }

@@ -2,6 +2,7 @@ package org.mlonflink.state;
 
 import java.io.EOFException;
 import java.io.IOException;
+import java.io.InputStream;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
@@ -68,9 +69,14 @@ public final class NodeStateSerializer extends TypeSerializerSingleton<NodeState
         }
         MessageDigest digest = sha256();
         byte[] chunk = chunk(length);
+        InputStream bulk = BulkInput.below(source);
         while (state.length() < length) {
             int count = (int) Math.min(chunk.length, length - state.length());
-            source.readFully(chunk, 0, count);
+            if (bulk == null) {
+                source.readFully(chunk, 0, count);
+            } else if (bulk.readNBytes(chunk, 0, count) < count) {
+                throw new EOFException();
+            }
             digest.update(chunk, 0, count);
             state.append(chunk, count);
         }
