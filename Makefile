@@ -13,6 +13,7 @@ help:
 	@echo "make demo-digits  run the handwritten-digits job: Keras, parameter servers, TFRecord files"
 	@echo "make test         run the tests"
 	@echo "make bench        measure the data path"
+	@echo "make chaos        hit jobs with faults: RUNS=n SEED=a"
 	@echo "make check        lint, format, types, Java warnings, import arrows"
 	@echo "make proto        generate the gRPC code anew"
 	@echo "make clean        remove what make created"
@@ -56,6 +57,15 @@ test: $(STAMP) $(JAR)
 bench: $(STAMP) $(JAR)
 	@echo "==> measuring the data path (some minutes)"
 	@$(BIN)/python benchmarks/data_path.py $(BENCH_ARGS)
+
+# The runs of RUNS seeds from SEED on; CHAOS_ARGS takes the options of `python -m chaos run`.
+RUNS ?= 10
+SEED ?= 1
+
+.PHONY: chaos
+chaos: $(STAMP) $(JAR)
+	@echo "==> running jobs under faults (about half a minute each)"
+	@PYTHONPATH=tests $(BIN)/python -m chaos run --runs $(RUNS) --seed $(SEED) --report out/chaos $(CHAOS_ARGS)
 
 # The jar is compiled with every warning an error; the import arrows are a test.
 .PHONY: check
