@@ -30,12 +30,11 @@ _NOBODY = 1 << 62
 class Topic(IntEnum):
     """What a round is about; each of them in words."""
 
-    START = 0
-    STEP = 1
-    STATE = 2
+    STEP = 0
+    STATE = 1
 
     def __str__(self) -> str:
-        return ("begins", "takes a step of ctx.batches()", "calls ctx.checkpointed()")[self]
+        return ("takes a step of ctx.batches()", "calls ctx.checkpointed()")[self]
 
 
 class Sums(NamedTuple):

@@ -23,10 +23,9 @@ if TYPE_CHECKING:
 
 @pytest.mark.flink
 @pytest.mark.usefixtures("gateway")
-@pytest.mark.parametrize("seed", [176, 283])
-def test_a_run_comes_out_exactly(tmp_path: Path, seed: int) -> None:
+def test_a_run_comes_out_exactly(tmp_path: Path) -> None:
     """Whatever dies, and when checkpoints fail, also the final one: nothing is missed, doubled or left."""
-    drawn = draw(seed, "plain", embedded=True)
+    drawn = draw(176, "plain", embedded=True)
     outcome = run(drawn, Embedded(), tmp_path / "run")
     assert outcome.clean, outcome.to_json()
     assert [struck.fault for struck in outcome.struck if struck.hit] == list(drawn.phases[0].faults)
