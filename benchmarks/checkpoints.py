@@ -103,7 +103,7 @@ def training(folder: Path, entrypoint: str, interval: str, **params: Any) -> Ite
 def stall(folder: Path) -> dict[str, Any]:
     """How long the loop stands still at a checkpoint of 256 MB of parameters, beside ``torch.save``."""
     file = folder / "found.json"
-    params = {"bytes": 256 * _MEGABYTE, "cuts": 12, "file": str(file), "folder": str(folder)}
+    params = {"bytes": 256 * _MEGABYTE, "cuts": 12, "file": str(file), "scratch": str(folder)}
     with training(folder, "hold_parameters", "1 s", **params):
         _awaited(file.exists, 120)
     found = json.loads(file.read_text())

@@ -36,11 +36,11 @@ def hold_parameters(ctx: Any) -> None:
         cuts.append(time.perf_counter() - started)
 
     ctx._checkpoints.cut = timed
-    for _ in ctx.batches(batch_size=1):
+    for _ in ctx.batches(batch_size=1024):
         time.sleep(0.002)  # a step
         if len(cuts) == ctx.params["cuts"]:
             break
-    saves = [_seconds_to_save(model, Path(ctx.params["folder"]) / "saved") for _ in range(3)]
+    saves = [_seconds_to_save(model, Path(ctx.params["scratch"]) / "saved") for _ in range(3)]
     ctx.save_model(ctx.params["file"], json.dumps({"cuts_s": cuts, "torch_save_s": saves}).encode())
 
 
@@ -86,7 +86,7 @@ def note_starts(ctx: Any) -> None:
     model = nn.Linear(8, 1)
     optimizer = torch.optim.Adam(model.parameters())
     ctx.checkpointed(model=model, optimizer=optimizer)
-    for step, batch in enumerate(ctx.batches(batch_size=8)):
+    for step, batch in enumerate(ctx.batches(batch_size=256)):
         loss = model(torch.ones(batch.rows, 8)).mean()
         optimizer.zero_grad()
         loss.backward()
