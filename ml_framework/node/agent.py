@@ -14,7 +14,6 @@ where no process runs.
 from __future__ import annotations
 
 import asyncio
-import shutil
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -23,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from ml_framework.node.address import Address
 from ml_framework.node.attempt import Listeners, Queues, RunningAttempt, not_started, start_attempt
+from ml_framework.node.directory import NodeDirectory
 from ml_framework.node.link import ConversationEnded, MasterLink, NeverReached
 from ml_framework.node.parent import CheckpointAborted, MasterAt, ParentGone, StopAsked
 from ml_framework.rpc import wire
@@ -87,6 +87,7 @@ class Agent:
         self._node = assignment.node
         self._parent = parent
         self._console = console
+        self._directory = NodeDirectory(assignment.directory)
         self._inbox: asyncio.Queue[object] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
         self._token = assignment.token
@@ -113,6 +114,7 @@ class Agent:
             what the parent is to be told.
         """
         try:
+            self._remove_abandoned()
             self._queues = Queues(self._assignment)
             self._go(self._listen_to_parent())
             while self._farewell is None:
@@ -301,6 +303,10 @@ class Agent:
         async for message in self._parent.messages():
             self.post(message)
 
+    def _remove_abandoned(self) -> None:
+        for path in self._directory.remove_abandoned():
+            self._console.write(f"{self._node} | removed {path}, which a killed TaskManager has left behind")
+
     def _go(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(coroutine)
         self._tasks.add(task)
@@ -321,5 +327,4 @@ class Agent:
         self._address.close()
         if self._queues is not None:
             self._queues.close()
-        with suppress(FileNotFoundError):
-            shutil.rmtree(self._assignment.directory)
+        self._directory.remove()

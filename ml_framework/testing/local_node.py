@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 import cloudpickle
 
 from ml_framework.config import Timeouts, to_json
+from ml_framework.node.directory import PREFIX
 from ml_framework.testing.child import Child
 from ml_framework.testing.flink_end import FlinkEnd
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 _HOST = "127.0.0.1"
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where queues belong
-DIRECTORY_PREFIX = "mlflink-local-"
+DIRECTORY_PREFIX = f"{PREFIX}local-"
 
 
 class LocalNode(Child):

@@ -54,7 +54,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _run(arguments: argparse.Namespace) -> list[report.Record]:
-    from chaos.cluster import Embedded, Standalone  # noqa: PLC0415 - merging needs no Flink
+    from chaos.cluster import Embedded, standalone  # noqa: PLC0415 - merging needs no Flink
     from chaos.run import run  # noqa: PLC0415
 
     seeds = range(arguments.seed, arguments.seed + arguments.runs)
@@ -66,7 +66,7 @@ def _run(arguments: argparse.Namespace) -> list[report.Record]:
     with ExitStack() as stack, (folder / f"{name}.jsonl").open("w") as lines:
         work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chaos-cluster-")))
         cluster: Cluster = (
-            Embedded() if arguments.embedded else stack.enter_context(Standalone(work / "flink"))
+            Embedded() if arguments.embedded else stack.enter_context(standalone(work / "cluster"))
         )
         for seed in seeds:
             drawn = draw(seed, arguments.scenario, arguments.kills, embedded=arguments.embedded)

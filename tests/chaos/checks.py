@@ -13,6 +13,7 @@ import numpy as np
 from support.flink import processes
 
 from chaos.counts import counts_of
+from ml_framework.node.directory import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,9 +84,8 @@ def orphans(jobs: list[str]) -> list[str]:
 
 
 def _left(jobs: list[str]) -> list[str]:
-    folders = [
-        path for job in jobs for root in ("/dev/shm", "/tmp") for path in Path(root).glob(f"mlflink-{job}*")
-    ]
+    roots = (Path("/dev/shm"), Path("/tmp"))
+    folders = [path for job in jobs for root in roots for path in root.glob(f"{PREFIX}{job}*")]
     return [f"process {process.pid}: {' '.join(process.cmdline()[1:])}" for process in processes()] + [
         str(folder) for folder in folders
     ]

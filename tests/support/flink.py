@@ -40,10 +40,18 @@ def _is_ours(process: psutil.Process) -> bool:
     return process.environ().get(SESSION[0]) == SESSION[1]
 
 
+def _folders() -> set[Path]:
+    return {path for root in ("/dev/shm", "/tmp") for path in Path(root).glob("mlflink-*")}
+
+
+BEFORE = _folders()
+"""What lay there before these tests began: somebody else's."""
+
+
 def ours() -> list[str]:
     """Processes, files and shared-memory segments of these tests on this machine."""
     left = [f"process {process.pid} ({process.status()})" for process in processes()]
-    folders = {path for root in ("/dev/shm", "/tmp") for path in Path(root).glob("mlflink-*")}
+    folders = _folders() - BEFORE
     return left + [str(folder) for folder in folders - _in_use_by_others(folders)]
 
 

@@ -128,7 +128,7 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
         TaskManagerRuntimeInfo manager = getRuntimeContext().getTaskManagerRuntimeInfo();
         JobInfo job = getRuntimeContext().getJobInfo();
         directory = new NodeDirectory(
-                "mlflink-" + job.getJobId() + "-",
+                "mlflink-node-" + job.getJobId() + "-",
                 (long) settings.inputQueueBytes() + settings.outputQueueBytes(),
                 manager.getTmpDirectories()[0]);
         inputFile = QueueFile.create(directory.path.resolve("in"), settings.inputQueueBytes());
