@@ -249,6 +249,6 @@ def _restored_rows(saved: Mapping[str, Any], layout: Layout) -> RecordBatch:
         now = ", ".join(f"{column.name} {column.type}" for column in layout.schema.columns)
         raise CheckpointError(
             f"the checkpoint holds rows of the columns {before}, and the input has {now}: go on with the "
-            "same input, or start from a savepoint of a drained job"
+            "same input, or start without this checkpoint"
         )
     return decode_batch(layout, memoryview(saved["frame"]))

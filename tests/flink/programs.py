@@ -196,6 +196,34 @@ def await_checkpoints(ctx: Any) -> None:
     (folder / ctx.role).write_text(f"{before} {latest_checkpoint(ctx)}")
 
 
+def add_up(ctx: Any) -> None:
+    """Rows back as they are; behind the last one their sum, which is sent while a checkpoint is taken."""
+    total = 0
+
+    def set_total(value: int) -> None:
+        nonlocal total
+        total = value
+
+    ctx.checkpointed(total=(lambda: total, set_total))
+    for batch in ctx.batches():
+        ctx.emit(x=batch["x"])
+        total += int(batch["x"].sum())
+    ctx.emit(x=[total])
+    folder = Path(ctx.params["folder"])
+    before = latest_checkpoint(ctx)
+    eventually(lambda: list(folder.glob(f"checkpoints/*/chk-{before + 1}")), timeout_s=30)
+    (folder / f"{ctx.role}-{ctx.index}-{ctx.attempt}").write_text(str(before + 1))
+
+
+def fail_when_they_have_ended(ctx: Any) -> None:
+    """Fails once, when the checkpoint is complete in which the first node of "worker" has ended."""
+    ended = Path(ctx.params["folder"], "worker-0-0")
+    if ctx.attempt == 0:
+        eventually(lambda: ended.exists() and ended.read_text(), timeout_s=60)
+        eventually(lambda: latest_checkpoint(ctx) >= int(ended.read_text()), timeout_s=30)
+        raise RuntimeError("once, after the end of the others")
+
+
 def echo_in_sevens(ctx: Any) -> None:
     """Every column back, seven rows at a time."""
     for batch in ctx.batches(batch_size=7):

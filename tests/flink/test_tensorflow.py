@@ -171,20 +171,20 @@ def test_workers_train_together_on_a_stream(flink: Flink, tmp_path: Path) -> Non
     assert float(away[0]) < 0.5
 
 
-@pytest.mark.parametrize("budget", [2, 1])
+@pytest.mark.parametrize("budget", [1, 0])
 def test_workers_are_restarted_in_place_as_often_as_the_budget_says(tmp_path: Path, budget: int) -> None:
-    """Worker 1 raises at attempts 0 and 1; that worker 0 loses it is an echo. Both keep their addresses."""
+    """Worker 1 raises at attempt 0; that worker 0 loses it is an echo. Both keep their addresses."""
     flink = make_flink(JobConfig(restart=RestartPolicy(budget=budget)))
-    TFClusterConfig(workers=2).add_to(flink.job, runner=program("fail_until", tmp_path, until=2))
-    if budget == 2:
+    TFClusterConfig(workers=2).add_to(flink.job, runner=program("fail_until", tmp_path, until=1))
+    if budget:
         flink.run()
         assert [(tmp_path / f"sum-{index}").read_text() for index in range(2)] == ["3", "3"]
     else:
         with pytest.raises(JobFailed) as failed:
             flink.run()
         first, *_, last = failed.value.cause.strip().split("\n")
-        assert first == "worker[1] attempt 1: ValueError: attempt 1 is meant to fail"
-        assert last == "ValueError: attempt 1 is meant to fail"
+        assert first == "worker[1] attempt 0: ValueError: attempt 0 is meant to fail"
+        assert last == "ValueError: attempt 0 is meant to fail"
         assert "in fail_until" in failed.value.cause
     for index in range(2):
         found = {path.name: path.read_text() for path in tmp_path.glob(f"worker-{index}-*")}

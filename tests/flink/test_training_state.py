@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pyflink.java_gateway import get_gateway
 from pyflink.table import DataTypes
-from support.flink import PROGRAMS, Flink, committed, make_flink
+from support.flink import PROGRAMS, Flink, committed, make_flink, program
 
 from ml_framework.testing.waiting import eventually
 from ml_operator import JobConfig
@@ -35,10 +35,10 @@ def programs(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 def checkpointed(folder: Path, **options: str) -> Flink:
     """With a checkpoint every 200 ms, as many restarts as it takes, and little room for rows on their way."""
+    options.setdefault("execution__checkpointing__interval", "200 ms")
     return make_flink(
         JobConfig(queue_bytes=1 << 14),
         parallelism=1,
-        execution__checkpointing__interval="200 ms",
         execution__checkpointing__dir=f"file://{folder}/checkpoints",
         restart_strategy__type="fixed-delay",
         restart_strategy__fixed_delay__attempts="10",
@@ -106,6 +106,21 @@ def test_a_job_goes_on_from_a_savepoint_with_more_and_fewer_ranks(tmp_path: Path
             savepoint = stopped(client, tmp_path)
         flink.job.wait(client)
     assert read_counts(tmp_path) == counts_of(rows)
+
+
+def test_what_follows_the_loop_runs_once(tmp_path: Path) -> None:
+    """Both ranks had returned when the checkpoint was taken: they are not run again, nor their last rows sent."""
+    flink = checkpointed(tmp_path, execution__checkpointing__interval="1 s")
+    params = {"folder": str(tmp_path)}
+    flink.job.add_role("late", runner=program("fail_when_they_have_ended", **params))
+    table = flink.job.add_role(
+        "worker", runner=program("add_up", **params), parallelism=2, input=flink.sequence(1_000), output=X
+    )
+    flink.job.wait(flink.insert(table, "filesystem", path=f"file://{tmp_path}/rows", format="csv"))
+    assert sorted(path.name for path in tmp_path.glob("worker-*")) == ["worker-0-0", "worker-1-0"]
+    rows = [x for (x,) in committed(tmp_path / "rows")]
+    assert sum(rows) == 2 * sum(range(1, 1_001))
+    assert len(rows) == 1_002
 
 
 def stopped(client: JobClient, folder: Path) -> str:
