@@ -109,7 +109,7 @@ def test_a_job_goes_on_from_a_savepoint_with_more_and_fewer_ranks(tmp_path: Path
 
 
 def test_what_follows_the_loop_runs_once(tmp_path: Path) -> None:
-    """Both ranks had returned when the checkpoint was taken: they are not run again, nor their last rows sent."""
+    """Both ranks had returned when the checkpoint was taken: neither runs, nor sends its last rows, again."""
     flink = checkpointed(tmp_path, execution__checkpointing__interval="1 s")
     params = {"folder": str(tmp_path)}
     flink.job.add_role("late", runner=program("fail_when_they_have_ended", **params))
