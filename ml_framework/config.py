@@ -79,6 +79,8 @@ class JobConfig:
         log_dir: folder for the logs of user processes, one folder a job below it; None takes
             ``ml-on-flink-logs`` in the temporary folder.
         env: environment variables for every user process.
+        standby: keep an interpreter with the framework loaded ready for each node's next attempt, which
+            shortens a restart by the time that importing the framework takes, and costs its memory twice.
     """
 
     timeouts: Timeouts = field(default_factory=Timeouts)
@@ -86,6 +88,7 @@ class JobConfig:
     queue_bytes: int | None = None
     log_dir: str | None = None
     env: Mapping[str, str] = field(default_factory=dict)
+    standby: bool = False
 
     def __post_init__(self) -> None:
         size = self.queue_bytes

@@ -137,6 +137,7 @@ class Translation:
             "rowtime_column": rowtime,
             "rowtime_precision": precision,
             "answers_checkpoints": role.input is None and role.program.input_layout is not None,
+            "standby": self._config.standby,
         }
 
 

@@ -50,6 +50,8 @@ class TFRunner(PythonRunner):
     """
 
     binds_address: ClassVar[bool] = True  # TensorFlow's server cannot be handed a descriptor
+    preload: ClassVar[tuple[str, ...]] = ("tf_integration.context",)
+    late_variables: ClassVar[frozenset[str]] = frozenset(("TF_CONFIG",))
 
     context: str = "tf_integration.context:TFContext"
     threads: int | None = None

@@ -6,7 +6,7 @@ import ipaddress
 import os
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ml_framework.errors import PlanError
 from ml_framework.runner import Attempt, PythonRunner
@@ -40,6 +40,11 @@ class TorchRunner(PythonRunner):
     Raises:
         PlanError: `threads` is not positive.
     """
+
+    preload: ClassVar[tuple[str, ...]] = ("torch_integration.context", "torch._dynamo")  # for any optimizer
+    late_variables: ClassVar[frozenset[str]] = frozenset(
+        ("MASTER_ADDR", "MASTER_PORT", "RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
+    )
 
     context: str = "torch_integration.context:TorchContext"
     backend: str = "gloo"

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from ml_framework.node.assignment import Assignment
     from ml_framework.node.parent import Parent
+    from ml_framework.node.standby import Processes
     from ml_framework.runner.output import Console
     from ml_framework.spec import ClusterSpec, Token
 
@@ -80,13 +81,17 @@ class Agent:
         assignment: what to run.
         parent: who is told of starts and of the end, and may ask to stop.
         console: where output goes.
+        processes: starts the user's processes.
     """
 
-    def __init__(self, assignment: Assignment, parent: Parent, console: Console) -> None:
+    def __init__(
+        self, assignment: Assignment, parent: Parent, console: Console, processes: Processes
+    ) -> None:
         self._assignment = assignment
         self._node = assignment.node
         self._parent = parent
         self._console = console
+        self._processes = processes
         self._directory = NodeDirectory(assignment.directory)
         self._inbox: asyncio.Queue[object] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -200,6 +205,7 @@ class Agent:
                 cluster,
                 listening=self._address.take(),
                 queues=self._queues,
+                processes=self._processes,
                 console=self._console,
                 listeners=Listeners(
                     numbers=self._take_numbers,
@@ -281,6 +287,11 @@ class Agent:
     def _take_numbers(self, numbers: Mapping[str, float]) -> None:
         self._numbers.update(numbers)
         self._numbers_changed.set()
+        if (
+            self._assignment.standby and self._running is not None
+        ):  # it works: the start of another is no burden
+            attempt = self._running.attempt
+            self._processes.prepare(attempt.python, attempt.program.runner, self._running.environment)
 
     async def _beat(self) -> None:
         interval_s = self._assignment.timeouts.heartbeat_interval.total_seconds()

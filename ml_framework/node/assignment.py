@@ -37,6 +37,7 @@ class Assignment:
         output_queue: file of the queue to Flink, None without output.
         bell: Unix socket at which the parent takes doorbell connections, None without queues.
         restored: pieces of checkpointed state that come first in the queue from Flink.
+        standby: an interpreter is kept ready for the next attempt, and the agent for the next assignment.
     """
 
     job_id: str
@@ -54,6 +55,7 @@ class Assignment:
     output_queue: Path | None = None
     bell: Path | None = None
     restored: int = 0
+    standby: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.node.index < self.parallelism:
@@ -90,6 +92,7 @@ class Assignment:
                 output_queue=_path(data.get("output_queue")),
                 bell=_path(data.get("bell")),
                 restored=int(data.get("restored", 0)),
+                standby=bool(data.get("standby", False)),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ProtocolError(f"the assignment is not usable: {type(error).__name__}: {error}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import shutil
 import socket
@@ -23,6 +24,7 @@ from ml_framework.rpc.wire import Failure
 from ml_framework.runner.base import Attempt
 from ml_framework.runner.error_file import ERROR_FILE, ErrorFile
 from ml_framework.runner.process import UserProcess
+from ml_framework.runner.standby import FIRST_DESCRIPTOR
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ml_framework.node.assignment import Assignment
+    from ml_framework.node.standby import Processes
     from ml_framework.rpc.wire import Outcome
     from ml_framework.runner.output import Console
     from ml_framework.spec import ClusterSpec
@@ -73,6 +76,7 @@ class RunningAttempt:
 
     Args:
         attempt: what was started.
+        environment: of the process.
         process: the process.
         control: the agent's end of its control socket; owned from now on.
         listeners: told of what the process says.
@@ -81,12 +85,14 @@ class RunningAttempt:
 
     Attributes:
         attempt: what was started.
+        environment: of the process.
         pid: of the process.
     """
 
     def __init__(
         self,
         attempt: Attempt,
+        environment: Mapping[str, str],
         process: UserProcess,
         control: socket.socket,
         listeners: Listeners,
@@ -95,6 +101,7 @@ class RunningAttempt:
         step: timedelta,
     ) -> None:
         self.attempt = attempt
+        self.environment = environment
         self.pid = process.pid
         self._process = process
         self._control = Control(control, listeners.numbers, listeners.nonsense)
@@ -146,6 +153,7 @@ def start_attempt(
     *,
     listening: socket.socket | None,
     queues: Queues,
+    processes: Processes,
     console: Console,
     listeners: Listeners,
 ) -> RunningAttempt:
@@ -158,6 +166,7 @@ def start_attempt(
         listening: the socket behind this node's address; handed over, closed here. None where the process
             binds that itself.
         queues: of the node.
+        processes: starts them.
         console: where the process's output goes, besides its log file.
         listeners: told of what the process says.
 
@@ -179,6 +188,11 @@ def start_attempt(
         pulse = None if assignment.input_queue is None else pulses.create()
         if pulse is not None:
             theirs.callback(os.close, pulse)
+        opened = {
+            "listen": None if listening is None else listening.fileno(),
+            **queues.connect(theirs),
+            "pulse": pulse,
+        }
         attempt = Attempt(
             node=assignment.node,
             number=number,
@@ -190,25 +204,27 @@ def start_attempt(
             directory=directory,
             log_dir=log_dir,
             descriptors=Descriptors(
-                process_end.fileno(),
-                None if listening is None else listening.fileno(),
-                **queues.connect(theirs),
-                pulse=pulse,
+                _numbered(process_end.fileno(), theirs),
+                **{name: None if fd is None else _numbered(fd, theirs) for name, fd in opened.items()},
             ),
             python=assignment.program.python or sys.executable,
             restored=assignment.restored,
         )
-        command = assignment.program.runner.prepare(attempt)
+        runner = assignment.program.runner
+        command = runner.prepare(attempt)
+        variables = environment(assignment, command)
         process = UserProcess.start(
-            command.argv,
-            env=environment(assignment, command),
-            inherit=attempt.descriptors.all(),
+            lambda output: processes.start(
+                command.argv, variables, attempt.descriptors.all(), output, runner.late_variables
+            ),
             log_file=attempt.log_file,
             console=console,
             prefix=f"{assignment.node} | ",
         )
         step = assignment.timeouts.step
-        running = RunningAttempt(attempt, process, control, listeners, pulse=pulses.Pulse(pulse), step=step)
+        running = RunningAttempt(
+            attempt, variables, process, control, listeners, pulse=pulses.Pulse(pulse), step=step
+        )
         ours.pop_all()
     return running
 
@@ -217,6 +233,13 @@ def not_started(error: Exception) -> Failure:
     """The failure of an attempt whose start raised `error`."""
     summary = f"the process could not be started: {type(error).__name__}: {error}"
     return Failure(summary, "".join(traceback.format_exception(error)), time.time())
+
+
+def _numbered(descriptor: int, stack: ExitStack) -> int:
+    """A duplicate whose number is free in whatever process inherits it; `stack` closes it."""
+    number = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, FIRST_DESCRIPTOR)
+    stack.callback(os.close, number)
+    return number
 
 
 def _open_unlinked(path: Path) -> int:

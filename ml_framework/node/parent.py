@@ -64,23 +64,22 @@ class Parent:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
         return cls(reader, output_fd)
 
-    async def first_line(self) -> Mapping[str, Any] | None:
-        """The first message, None when the parent was gone before it."""
-        line = await self._lines.readline()
-        return _decoded(line) if line else None
+    async def assignment(self) -> Mapping[str, Any] | None:
+        """The next assignment, None when the parent is gone; what still concerns the last one is dropped."""
+        while line := await self._lines.readline():
+            message = _decoded(line)
+            if _message(message) is None:
+                return message
+        return None
 
     async def messages(self) -> AsyncIterator[ParentMessage]:
         """Every further message; the last one is `ParentGone`. `ProtocolError` for any unknown one."""
         while line := await self._lines.readline():
-            match _decoded(line):
-                case {"master": str(address), "token": str(token)}:
-                    yield MasterAt(address, token)
-                case {"stop": True}:
-                    yield StopAsked()
-                case {"aborted": int(checkpoint)}:
-                    yield CheckpointAborted(checkpoint)
-                case other:
-                    raise ProtocolError(f"the parent sent an unknown message with the keys {sorted(other)}")
+            content = _decoded(line)
+            message = _message(content)
+            if message is None:
+                raise ProtocolError(f"the parent sent an unknown message with the keys {sorted(content)}")
+            yield message
         yield ParentGone()
 
     def tell(self, event: str, **details: Any) -> None:
@@ -89,6 +88,18 @@ class Parent:
         with suppress(BrokenPipeError):
             while line:
                 line = line[os.write(self._output_fd, line) :]
+
+
+def _message(content: Mapping[str, Any]) -> ParentMessage | None:
+    match content:
+        case {"master": str(address), "token": str(token)}:
+            return MasterAt(address, token)
+        case {"stop": True}:
+            return StopAsked()
+        case {"aborted": int(checkpoint)}:
+            return CheckpointAborted(checkpoint)
+        case _:
+            return None
 
 
 def _decoded(line: bytes) -> Mapping[str, Any]:

@@ -92,9 +92,15 @@ class Runner(ABC):
         answers_checkpoints: a node of this runner is part of Flink's checkpoints also without data input. It
             knows from others when to cut, and sends its state, in one piece, with the cut; a checkpoint
             is complete when it has come.
+        preload: modules that take long to load and that its process, a Python one, loads in any case: what is
+            kept ready for the next attempt has loaded them (`JobConfig.standby`).
+        late_variables: environment variables that loading these modules does not depend on, and whose values
+            may differ from attempt to attempt.
     """
 
     binds_address: ClassVar[bool] = False
+    preload: ClassVar[tuple[str, ...]] = ()
+    late_variables: ClassVar[frozenset[str]] = frozenset()
     answers_checkpoints: bool = False
 
     def validate(self, role: str) -> None:  # noqa: B027 - most have nothing to check

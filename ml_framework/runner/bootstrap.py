@@ -12,7 +12,6 @@ When the process hangs its agent asks for its stacks (`ml_framework.runner.stack
 
 from __future__ import annotations
 
-import ctypes
 import faulthandler
 import io
 import json
@@ -27,6 +26,7 @@ from ml_framework.errors import Stopped
 from ml_framework.runner import stacks
 from ml_framework.runner.entrypoint import resolve
 from ml_framework.runner.error_file import ErrorFile
+from ml_framework.runner.parent import die_with_parent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
     from ml_framework.context.launch import Launch
 
-_PR_SET_PDEATHSIG = 1
 _STOPPED = 128 + signal.SIGTERM
 """The exit code by which a shell tells that SIGTERM ended a process."""
 
@@ -61,7 +60,7 @@ class Stopping(threading.Event):
 
 def main(context_file: str) -> None:
     """Run the attempt that `context_file` describes; ends by `SystemExit` unless it succeeded."""
-    _die_with_agent(signal.SIGKILL)
+    die_with_parent(signal.SIGKILL)
     faulthandler.enable(all_threads=False)
     faulthandler.register(stacks.SIGNAL, all_threads=True, chain=False)
     _flush_each_line()
@@ -85,7 +84,7 @@ def _run(context_file: Path, error_file: Path) -> None:
 
     launch = Launch.read(context_file)
     control = ControlSocket(launch.descriptors.control)
-    _die_with_agent(0)  # from here on its end is seen by `control`, which takes our children along
+    die_with_parent(0)  # from here on its end is seen by `control`, which takes our children along
     control.stopping = stopping = Stopping()
     _end_on_sigterm(stopping)
     entrypoint = _entrypoint(launch)
@@ -124,11 +123,6 @@ def _end_on_sigterm(stopping: Stopping) -> None:
             raise Stopped
 
     signal.signal(signal.SIGTERM, end)
-
-
-def _die_with_agent(number: int) -> None:
-    """Have the kernel send signal `number` when the thread that started this process is gone; 0 for none."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number)
 
 
 def _flush_each_line() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import subprocess
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,7 +15,8 @@ from ml_framework.runner import stacks
 from ml_framework.runner.output import Console, Output
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    import subprocess
+    from collections.abc import Callable
     from datetime import timedelta
 
 _STACKS_S = 2.0
@@ -72,17 +72,20 @@ class UserProcess:
     @classmethod
     def start(
         cls,
-        argv: Sequence[str],
+        start: Callable[[int], subprocess.Popen[bytes]],
         *,
-        env: Mapping[str, str],
-        inherit: Sequence[int],
         log_file: Path,
         console: Console,
         prefix: str,
     ) -> UserProcess:
-        """Start `argv`, with no other descriptors than `inherit` and the three standard ones.
+        """Start a process and supervise it.
 
-        Standard input is empty; standard output and error go to `log_file` and, with `prefix`, to `console`.
+        Args:
+            start: starts it, as the leader of a session, its standard output and error going to the
+                descriptor that `start` gets.
+            log_file: where the output goes.
+            console: where it goes besides, each line behind `prefix`.
+            prefix: the same.
 
         Raises:
             OSError: the program cannot be started, or the log file not be written.
@@ -95,15 +98,7 @@ class UserProcess:
             os.close(write_end)
             raise
         try:
-            process = subprocess.Popen(
-                argv,
-                env=env,
-                stdin=subprocess.DEVNULL,
-                stdout=write_end,
-                stderr=write_end,
-                pass_fds=inherit,
-                start_new_session=True,
-            )
+            process = start(write_end)
         except OSError:
             output.close()
             raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import KW_ONLY, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ml_framework.context.launch import Launch
 from ml_framework.errors import PlanError
@@ -39,6 +39,8 @@ class PythonRunner(Runner):
 
     entrypoint: str | Callable[[Any], object]
     params: Mapping[str, Any] = field(default_factory=dict)
+    preload: ClassVar[tuple[str, ...]] = ("ml_framework.context.context",)
+
     _: KW_ONLY
     context: str = "ml_framework.context:NodeContext"
     env: Mapping[str, str] = field(default_factory=dict)

@@ -41,6 +41,7 @@ class LocalNode(Child):
         env: environment variables for the user's process.
         queue_bytes: capacity of its queues.
         restored: pieces of state out of a checkpoint.
+        standby: an interpreter is kept ready for the next attempt, and the agent for the next assignment.
         stderr: where the agent's standard error goes, as for `subprocess.Popen`.
 
     Attributes:
@@ -62,32 +63,37 @@ class LocalNode(Child):
         env: Mapping[str, str] | None = None,
         queue_bytes: int = 1 << 20,
         restored: Sequence[bytes] = (),
+        standby: bool = False,
         stderr: int | IO[bytes] | None = None,
     ) -> None:
         self.node = node
-        parent = SHARED_MEMORY if SHARED_MEMORY.is_dir() else None
-        self.directory = Path(tempfile.mkdtemp(prefix=DIRECTORY_PREFIX, dir=parent))
+        self.directory = _new_directory()
         queued = program.input_layout is not None or program.output_layout is not None
         self.flink = FlinkEnd(self.directory, program, queue_bytes, restored) if queued else None
         super().__init__((sys.executable, "-m", "ml_framework.node"), stderr=stderr)
-        self.send(
-            {
-                "job_id": self.directory.name,
-                "job_name": job_name,
-                "role": node.role,
-                "index": node.index,
-                "parallelism": parallelism,
-                "execution_attempt": execution_attempt,
-                "host": _HOST,
-                "directory": str(self.directory),
-                "log_dir": str(log_dir),
-                "program": base64.b64encode(cloudpickle.dumps(program)).decode(),
-                "timeouts": to_json(timeouts or Timeouts()),
-                "env": dict(env or {}),
-                "restored": len(restored),
-                **(self.flink.assignment if self.flink is not None else {}),
-            }
-        )
+        self._assignment = {
+            "job_id": self.directory.name,
+            "job_name": job_name,
+            "role": node.role,
+            "index": node.index,
+            "parallelism": parallelism,
+            "execution_attempt": execution_attempt,
+            "host": _HOST,
+            "directory": str(self.directory),
+            "log_dir": str(log_dir),
+            "program": base64.b64encode(cloudpickle.dumps(program)).decode(),
+            "timeouts": to_json(timeouts or Timeouts()),
+            "env": dict(env or {}),
+            "restored": len(restored),
+            "standby": standby,
+            **(self.flink.assignment if self.flink is not None else {}),
+        }
+        self.send(self._assignment)
+
+    def assign_again(self, **changes: Any) -> None:
+        """Assign the node anew to an agent that has stayed, as the next execution attempt of a task does."""
+        self.directory = _new_directory()
+        self.send({**self._assignment, "directory": str(self.directory), **changes})
 
     def attend(self, address: str, token: str) -> None:
         """Tell the agent where the AM is."""
@@ -105,3 +111,8 @@ class LocalNode(Child):
         if self.flink is not None:
             self.flink.close()
         shutil.rmtree(self.directory, ignore_errors=True)  # there is one only if the agent was killed
+
+
+def _new_directory() -> Path:
+    parent = SHARED_MEMORY if SHARED_MEMORY.is_dir() else None
+    return Path(tempfile.mkdtemp(prefix=DIRECTORY_PREFIX, dir=parent))

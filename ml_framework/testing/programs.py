@@ -26,6 +26,13 @@ def happy(ctx: NodeContext) -> None:
     ctx.metrics.log(attempt=ctx.attempt)
 
 
+def tell_variable(ctx: NodeContext) -> NoReturn:
+    """Prints the variable ``params["name"]``, logs a number, and runs for ever."""
+    print(ctx.attempt, os.environ.get(ctx.params["name"]))
+    ctx.metrics.log(attempt=ctx.attempt)
+    forever(ctx)
+
+
 def sad(_ctx: NodeContext) -> NoReturn:
     """Raises ``ValueError: bad value``."""
     raise ValueError("bad value")

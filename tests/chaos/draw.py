@@ -127,6 +127,11 @@ class Draw:
         """Flink's wait before it starts the tasks anew."""
         return 100 + self.seed % 3 * 100
 
+    @property
+    def standby(self) -> bool:
+        """Whether processes are kept ready for the next attempt."""
+        return self.seed % 3 == 0
+
     def lines(self) -> list[str]:
         """What was drawn, for people."""
         ways = [
@@ -136,6 +141,7 @@ class Draw:
             f"a checkpoint every {self.interval_ms} ms" + (", unaligned" if self.unaligned else ""),
             f"{self.ballast_bytes >> 20} MB of ballast",
             f"state in files from {self.inline_bytes} bytes on",
+            f"{'a' if self.standby else 'no'} standby",
         ]
         phases = [
             f"  {phase.workers} worker(s): " + ("; ".join(map(str, phase.faults)) or "no faults")

@@ -6,10 +6,11 @@ import threading
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import psutil
-from support.flink import processes
+from support.flink import processes, users
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from chaos.cluster import Cluster
     from chaos.draw import Fault
     from chaos.stage import Entry, Stage
+
+    _Search = Callable[[], list[psutil.Process]]
 
 _LOOK_S = 0.02
 _SEARCH_S = 0.1
@@ -51,11 +54,11 @@ class Scene:
         """Let time pass, at most until the job has ended."""
         self.over.wait(seconds)
 
-    def find(self, module: str, rank: int) -> psutil.Process | None:
-        """The process of `rank` among those that run `module`, another one where nobody knows its rank."""
+    def find(self, candidates: _Search, rank: int) -> psutil.Process | None:
+        """The process of `rank` among the candidates, another one where nobody knows its rank."""
         deadline = time.monotonic() + _FIND_WITHIN_S
         while time.monotonic() < deadline and not self.over.is_set():
-            if found := sorted(processes(module), key=lambda process: process.pid):
+            if found := sorted(candidates(), key=lambda process: process.pid):
                 ranks = {entry.pid: entry.rank for entry in self.stage.entries()}
                 named = [process for process in found if ranks.get(process.pid) == rank]
                 return (named or found)[rank % len(named or found)]
@@ -84,12 +87,12 @@ class Scene:
         return False
 
 
-_USER, _AGENT, _MASTER = "ml_framework.runner.bootstrap", "ml_framework.node", "ml_framework.master"
+_AGENTS, _MASTERS = partial(processes, "ml_framework.node"), partial(processes, "ml_framework.master")
 
 
-def _kill(module: str) -> Callable[[Scene, Fault], bool]:
+def _kill(candidates: _Search) -> Callable[[Scene, Fault], bool]:
     def strike(scene: Scene, fault: Fault) -> bool:
-        victim = scene.find(module, fault.rank)
+        victim = scene.find(candidates, fault.rank)
         if victim is not None:
             with suppress(psutil.NoSuchProcess):
                 victim.kill()
@@ -98,9 +101,9 @@ def _kill(module: str) -> Callable[[Scene, Fault], bool]:
     return strike
 
 
-def _pause(module: str) -> Callable[[Scene, Fault], bool]:
+def _pause(candidates: _Search) -> Callable[[Scene, Fault], bool]:
     def strike(scene: Scene, fault: Fault) -> bool:
-        return _stop_for(scene, scene.find(module, fault.rank), fault.lasts_s)
+        return _stop_for(scene, scene.find(candidates, fault.rank), fault.lasts_s)
 
     return strike
 
@@ -182,13 +185,13 @@ def _fail_final_checkpoint(scene: Scene, fault: Fault) -> bool:
 
 
 KINDS: Final[dict[str, Callable[[Scene, Fault], bool]]] = {
-    "kill user": _kill(_USER),
-    "kill agent": _kill(_AGENT),
-    "kill master": _kill(_MASTER),
+    "kill user": _kill(users),
+    "kill agent": _kill(_AGENTS),
+    "kill master": _kill(_MASTERS),
     "kill taskmanager": _kill_taskmanager,
     "raise": _raise,
-    "stop agent": _pause(_AGENT),
-    "pause user": _pause(_USER),
+    "stop agent": _pause(_AGENTS),
+    "pause user": _pause(users),
     "pause taskmanager": _pause_taskmanager,
     "one-sided abort": _dawdle,
     "storage fails": _break_storage,

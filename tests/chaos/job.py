@@ -104,7 +104,10 @@ def submit(draw: Draw, workers: int, cluster: Cluster, folder: Path, savepoint: 
     """
     env = cluster.environment(_options(draw, f"{cluster.storage}://{folder}/checkpoints", savepoint))
     env.set_parallelism(workers)
-    job = MLJob(env, "chaos", JobConfig(_TIMEOUTS, queue_bytes=_QUEUE_BYTES, log_dir=str(folder / "logs")))
+    config = JobConfig(
+        _TIMEOUTS, queue_bytes=_QUEUE_BYTES, log_dir=str(folder / "logs"), standby=draw.standby
+    )
+    job = MLJob(env, "chaos", config)
     job.add_am_role()
     source = NumberSequenceSource(1, draw.rows)
     numbers = env.from_source(source, WatermarkStrategy.no_watermarks(), "numbers").uid("numbers")

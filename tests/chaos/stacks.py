@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import psutil
-from support.flink import processes
+from support.flink import users
 
 from ml_framework.runner import stacks
 
@@ -23,7 +23,7 @@ _PRINTED_S = 1.0
 
 def dump_stacks(cluster: Cluster, folder: Path) -> None:
     """Have the user processes print theirs to their logs, and those of the TaskManager go to `folder`."""
-    for process in processes("ml_framework.runner.bootstrap"):
+    for process in users():
         with suppress(psutil.NoSuchProcess):
             process.send_signal(stacks.SIGNAL)
     taskmanager = cluster.taskmanager()

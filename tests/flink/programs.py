@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 
 from ml_framework.testing.waiting import eventually
 
@@ -213,6 +214,22 @@ def add_up(ctx: Any) -> None:
     before = latest_checkpoint(ctx)
     eventually(lambda: list(folder.glob(f"checkpoints/*/chk-{before + 1}")), timeout_s=30)
     (folder / f"{ctx.role}-{ctx.index}-{ctx.attempt}").write_text(str(before + 1))
+
+
+def _has_standby(agent: psutil.Process) -> bool:
+    others = (child for child in agent.children() if child.pid != os.getpid())
+    return any("ml_framework.runner.standby" in child.cmdline() for child in others)
+
+
+def die_when_another_is_ready(ctx: Any) -> None:
+    """Rows back; leaves who has started it, and as what; is killed, so often, once there is a standby."""
+    parent = psutil.Process().parent()
+    standby = "ml_framework.runner.standby" in psutil.Process().cmdline()
+    Path(ctx.params["folder"], f"start-{ctx.attempt}").write_text(f"{parent.pid} {standby}")
+    for batch in ctx.batches():
+        ctx.emit(x=batch["x"])
+        if ctx.attempt < ctx.params["kills"] and _has_standby(parent):
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 def fail_when_they_have_ended(ctx: Any) -> None:

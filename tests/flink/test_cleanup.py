@@ -96,6 +96,26 @@ def test_a_job_that_keeps_failing_can_be_cancelled(tmp_path: Path) -> None:
     assert_cancelled(flink, client)
 
 
+def test_agents_that_stay_go_with_their_job(tmp_path: Path) -> None:
+    """Flink restarts the job again and again; when it is cancelled, no agent waits for a next attempt."""
+    flink = make_flink(
+        JobConfig(standby=True),
+        restart_strategy__type="fixed-delay",
+        restart_strategy__fixed_delay__attempts="1000",
+        restart_strategy__fixed_delay__delay="100 ms",
+    )
+    table = flink.job.add_role(
+        "worker",
+        runner=program("die_when_another_is_ready", folder=str(tmp_path), kills=1000),
+        parallelism=2,
+        input=flink.sequence(10**12),
+        output=[("x", DataTypes.BIGINT())],
+    )
+    client = flink.insert(table)
+    eventually((tmp_path / "start-2").exists, timeout_s=START_WITHIN_S)
+    assert_cancelled(flink, client)
+
+
 def test_user_code_that_ignores_the_wish_to_stop_is_killed(flink: Flink, tmp_path: Path) -> None:
     """Neither `ctx.stopping` nor SIGTERM moves it."""
     flink.job.add_role("worker", runner=program("never_stop", folder=str(tmp_path)), parallelism=2)

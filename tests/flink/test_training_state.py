@@ -33,11 +33,14 @@ def programs(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return importlib.import_module("training_programs")
 
 
-def checkpointed(folder: Path, **options: str) -> Flink:
+LITTLE_ROOM = JobConfig(queue_bytes=1 << 14)
+
+
+def checkpointed(folder: Path, config: JobConfig = LITTLE_ROOM, **options: str) -> Flink:
     """With a checkpoint every 200 ms, as many restarts as it takes, and little room for rows on their way."""
     options.setdefault("execution__checkpointing__interval", "200 ms")
     return make_flink(
-        JobConfig(queue_bytes=1 << 14),
+        config,
         parallelism=1,
         execution__checkpointing__dir=f"file://{folder}/checkpoints",
         restart_strategy__type="fixed-delay",
@@ -121,6 +124,24 @@ def test_what_follows_the_loop_runs_once(tmp_path: Path) -> None:
     rows = [x for (x,) in committed(tmp_path / "rows")]
     assert sum(rows) == 2 * sum(range(1, 1_001))
     assert len(rows) == 1_002
+
+
+def test_a_standby_takes_over(tmp_path: Path) -> None:
+    """Flink restarts the job: the agent has stayed, and with it a process that becomes the next attempt."""
+    rows = 500_000
+    flink = checkpointed(tmp_path, JobConfig(queue_bytes=1 << 14, standby=True))
+    table = flink.job.add_role(
+        "worker",
+        runner=program("die_when_another_is_ready", folder=str(tmp_path), kills=1),
+        input=flink.sequence(rows),
+        output=X,
+        max_rows=64,
+    )
+    flink.job.wait(flink.insert(table, "filesystem", path=f"file://{tmp_path}/rows", format="csv"))
+    starts = [(tmp_path / f"start-{attempt}").read_text().split() for attempt in range(2)]
+    assert [standby for _, standby in starts] == ["False", "True"]
+    assert starts[0][0] == starts[1][0]
+    assert sorted(committed(tmp_path / "rows")) == [(x,) for x in range(1, rows + 1)]
 
 
 def stopped(client: JobClient, folder: Path) -> str:

@@ -11,6 +11,7 @@ from datetime import timedelta
 from ml_framework.context.launch import Descriptors
 from ml_framework.context.pulse import Pulse
 from ml_framework.node.attempt import Listeners, RunningAttempt
+from ml_framework.node.standby import Processes
 from ml_framework.rpc.wire import Outcome
 from ml_framework.runner import Attempt, Program, PythonRunner
 from ml_framework.runner.output import Console
@@ -40,16 +41,14 @@ def test_a_process_that_has_just_ended_can_still_be_stopped(tmp_path):
         ours, theirs = socket.socketpair()
         with theirs, open(os.devnull, "wb") as nowhere:  # noqa: PTH123
             process = UserProcess.start(
-                [sys.executable, "-c", ""],
-                env={},
-                inherit=(),
+                lambda output: Processes().start([sys.executable, "-c", ""], {}, (), output, frozenset()),
                 log_file=tmp_path / "log",
                 console=Console(nowhere.fileno()),
                 prefix="",
             )
             listeners = Listeners(numbers=print, nonsense=print)
             running = RunningAttempt(
-                attempt, process, ours, listeners, pulse=Pulse(None), step=timedelta(seconds=1)
+                attempt, {}, process, ours, listeners, pulse=Pulse(None), step=timedelta(seconds=1)
             )
             end = await running.end()
             running.stop(timedelta(seconds=1))

@@ -15,6 +15,7 @@ from pyflink.datastream import StreamExecutionEnvironment
 from pyflink.table import DataTypes, StreamTableEnvironment, Table, TableDescriptor
 
 from ml_framework.runner import PythonRunner
+from ml_framework.runner.standby import FIRST_DESCRIPTOR
 from ml_operator import JobConfig, MLJob
 
 PROGRAMS = str(Path(__file__).parents[1] / "flink")
@@ -27,6 +28,15 @@ SESSION = ("ML_ON_FLINK_TESTS", os.environ.setdefault("ML_ON_FLINK_TESTS", uuid.
 def processes(module: str = "ml_framework.") -> list[psutil.Process]:
     """The running processes of these tests whose Python module's name begins with `module`."""
     return [process for process in psutil.process_iter() if _runs(process, module)]
+
+
+def users() -> list[psutil.Process]:
+    """Those that run user code: started for it, or standbys that have taken over, with its descriptors."""
+    return processes("ml_framework.runner.bootstrap") + [
+        process
+        for process in processes("ml_framework.runner.standby")
+        if Path(f"/proc/{process.pid}/fd/{FIRST_DESCRIPTOR}").exists()
+    ]
 
 
 def _runs(process: psutil.Process, module: str) -> bool:

@@ -13,7 +13,6 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
-import java.util.function.IntConsumer;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.JsonNode;
 import org.slf4j.Logger;
 
@@ -22,7 +21,8 @@ import org.slf4j.Logger;
  * standard error. The end of its standard input tells it that this JVM is gone, however that came about.
  *
  * <p>Threads: {@link #send} may be called from any thread. The listener is called from one reader thread, with every
- * event in order and then once with the exit code, after the last event.
+ * event in order and then once with the exit code, after the last event. Another listener may take its place while the
+ * process has nothing to say.
  */
 final class GuardedProcess implements AutoCloseable {
     /** Gets what the process says. */
@@ -35,6 +35,7 @@ final class GuardedProcess implements AutoCloseable {
     private final Process process;
     private final Writer input;
     private final Duration grace;
+    private volatile Listener listener;
 
     GuardedProcess(
             String name,
@@ -48,9 +49,19 @@ final class GuardedProcess implements AutoCloseable {
         builder.environment().putAll(environment);
         this.process = builder.start();
         this.grace = grace;
+        this.listener = listener;
         this.input = new BufferedWriter(new OutputStreamWriter(process.getOutputStream(), StandardCharsets.UTF_8));
         daemon(name + " log", () -> lines(process.getErrorStream(), line -> log.info("{}", line)));
-        daemon(name + " events", () -> readEvents(log, listener::event, listener::exited));
+        daemon(name + " events", () -> readEvents(log));
+    }
+
+    /** Has everything that the process says from now on go to `next`. */
+    void listenWith(Listener next) {
+        listener = next;
+    }
+
+    boolean isAlive() {
+        return process.isAlive();
     }
 
     /** Sends one message; a process that is gone does not hear it, which its exit tells. */
@@ -68,7 +79,7 @@ final class GuardedProcess implements AutoCloseable {
     /** Asks the process by `message` to end, and gives it its grace to do so before it is closed. */
     void stop(JsonNode message) {
         send(message);
-        waitUninterruptibly(grace);
+        waitForExit(grace);
         close();
     }
 
@@ -82,44 +93,30 @@ final class GuardedProcess implements AutoCloseable {
                 // Broken pipe: it has ended already.
             }
         }
-        if (!waitUninterruptibly(grace)) {
+        if (!waitForExit(grace)) {
             process.destroyForcibly();
-            waitUninterruptibly(Duration.ofSeconds(5));
+            waitForExit(Duration.ofSeconds(5));
         }
     }
 
-    private boolean waitUninterruptibly(Duration limit) {
-        long deadline = System.nanoTime() + limit.toNanos();
-        boolean interrupted = Thread.interrupted();
-        try {
-            while (true) {
-                try {
-                    return process.waitFor(deadline - System.nanoTime(), TimeUnit.NANOSECONDS);
-                } catch (InterruptedException again) {
-                    interrupted = true;
-                }
-            }
-        } finally {
-            if (interrupted) {
-                Thread.currentThread().interrupt();
-            }
-        }
+    private boolean waitForExit(Duration limit) {
+        return Uninterrupted.within(limit, nanos -> process.waitFor(nanos, TimeUnit.NANOSECONDS));
     }
 
     private interface LineConsumer {
         void accept(String line);
     }
 
-    private void readEvents(Logger log, java.util.function.Consumer<JsonNode> events, IntConsumer exited) {
+    private void readEvents(Logger log) {
         lines(process.getInputStream(), line -> {
             try {
-                events.accept(Json.object(line));
+                listener.event(Json.object(line));
             } catch (UncheckedIOException | ClassCastException noEvent) {
                 log.info("{}", line);
             }
         });
         try {
-            exited.accept(process.waitFor());
+            listener.exited(process.waitFor());
         } catch (InterruptedException error) {
             Thread.currentThread().interrupt();
         }

@@ -102,7 +102,8 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
         python = PythonEnvironment.open(
                 settings.pythonOptions(), settings.python(), settings.pythonPath(), getRuntimeContext());
         Duration grace = Duration.ofMillis(settings.graceMillis());
-        process = new NodeProcess(name, python, assignment(task), directory.path, grace, this);
+        IdleAgents idle = settings.standby() && python.lasts() ? IdleAgents.of(getRuntimeContext()) : null;
+        process = new NodeProcess(name, python, assignment(task), grace, idle, this);
         process.findMaster(
                 parameters.getContainingTask().getEnvironment().getOperatorCoordinatorEventGateway(),
                 getOperatorID(),
@@ -167,6 +168,7 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
                 .put("index", task.getIndexOfThisSubtask())
                 .put("execution_attempt", task.getAttemptNumber())
                 .put("host", Host.of(getRuntimeContext().getTaskManagerRuntimeInfo().getTaskManagerExternalAddress()))
+                .put("directory", path.toString())
                 .put("input_queue", path.resolve("in").toString())
                 .put("output_queue", path.resolve("out").toString())
                 .put("bell", path.resolve("bell").toString())

@@ -1,10 +1,10 @@
 package org.mlonflink.flink;
 
 import java.io.IOException;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.apache.flink.runtime.jobgraph.OperatorID;
 import org.apache.flink.runtime.jobgraph.tasks.TaskOperatorEventGateway;
@@ -16,8 +16,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A node's agent, seen from Flink: starts it, tells it where the AM is as soon as the AM is known, and turns its
- * events into the one end that matters.
+ * A node's agent, seen from Flink: starts it, or takes an idle one, tells it where the AM is as soon as the AM is known,
+ * and turns its events into the one end that matters.
  *
  * <p>Threads: the look-up of the AM completes on Flink's RPC threads, the agent's events come on its reader thread;
  * both only call {@link Ends}, which posts to the task's mailbox.
@@ -35,18 +35,32 @@ final class NodeProcess implements GuardedProcess.Listener, AutoCloseable {
     }
 
     private final String name;
+    private final String role;
+    private final Duration grace;
     private final Ends ends;
+    private final IdleAgents idle;
     private final GuardedProcess agent;
-    private volatile boolean over;
+    private final CountDownLatch farewell = new CountDownLatch(1);
+    private boolean over;
 
+    /** Where there are idle agents this one goes to them in the end. */
     NodeProcess(
-            String name, PythonEnvironment python, ObjectNode assignment, Path directory, Duration grace, Ends ends)
+            String name, PythonEnvironment python, ObjectNode assignment, Duration grace, IdleAgents idle, Ends ends)
             throws IOException {
         this.name = name;
+        this.role = assignment.get("role").asText();
+        this.grace = grace;
+        this.idle = idle;
         this.ends = ends;
-        List<String> command = List.of(python.python, "-m", "ml_framework.node");
-        this.agent = new GuardedProcess("agent of " + name, command, python.variables, grace, LOG, this);
-        agent.send(assignment.put("directory", directory.toString()));
+        GuardedProcess waiting = idle == null ? null : idle.take(role);
+        if (waiting == null) {
+            List<String> command = List.of(python.python, "-m", "ml_framework.node");
+            this.agent = new GuardedProcess("agent of " + name, command, python.variables, grace, LOG, this);
+        } else {
+            this.agent = waiting;
+            agent.listenWith(this);
+        }
+        agent.send(assignment.put("standby", idle != null));
     }
 
     /** Asks the JobManager for the AM, again and again while it answers "not yet", and tells the agent. */
@@ -58,7 +72,7 @@ final class NodeProcess implements GuardedProcess.Listener, AutoCloseable {
             TaskOperatorEventGateway gateway,
             OperatorID operator,
             SerializedValue<org.apache.flink.runtime.operators.coordination.CoordinationRequest> request) {
-        if (over) {
+        if (isOver()) {
             return;
         }
         CompletableFuture<CoordinationResponse> reply = gateway.sendRequestToCoordinator(operator, request);
@@ -74,7 +88,7 @@ final class NodeProcess implements GuardedProcess.Listener, AutoCloseable {
                 ask(gateway, operator, request);
             } else {
                 LOG.info("{} attends the application master at {}", name, master.address());
-                agent.send(master.message());
+                send(master.message());
             }
         });
     }
@@ -87,8 +101,14 @@ final class NodeProcess implements GuardedProcess.Listener, AutoCloseable {
                     name,
                     event.path("attempt").asInt(),
                     event.path("pid").asInt());
-            case "succeeded", "stopped" -> end();
-            case "failed" -> fail(event.path("cause").asText());
+            case "succeeded", "stopped" -> {
+                end();
+                farewell.countDown();
+            }
+            case "failed" -> {
+                fail(event.path("cause").asText());
+                farewell.countDown();
+            }
             default -> LOG.warn("unknown event of {}'s agent: {}", name, event);
         }
     }
@@ -112,14 +132,25 @@ final class NodeProcess implements GuardedProcess.Listener, AutoCloseable {
         }
     }
 
+    private synchronized boolean isOver() {
+        return over;
+    }
+
+    /** Sends a message about this node, unless its agent may be another's by now. */
+    private synchronized void send(JsonNode message) {
+        if (!over) {
+            agent.send(message);
+        }
+    }
+
     /** Asks the node to end in good order, without waiting for it. */
     void askToStop() {
-        agent.send(STOP);
+        send(STOP);
     }
 
     /** Says that Flink has given this checkpoint up. */
     void tellAborted(long checkpoint) {
-        agent.send(Json.object().put("aborted", checkpoint));
+        send(Json.object().put("aborted", checkpoint));
     }
 
     @Override
@@ -127,6 +158,15 @@ final class NodeProcess implements GuardedProcess.Listener, AutoCloseable {
         synchronized (this) {
             over = true;
         }
-        agent.stop(STOP);
+        if (idle == null) {
+            agent.stop(STOP);
+            return;
+        }
+        agent.send(STOP);
+        if (Uninterrupted.within(grace, nanos -> farewell.await(nanos, TimeUnit.NANOSECONDS))) {
+            idle.give(role, agent);
+        } else {
+            agent.close();
+        }
     }
 }

@@ -25,6 +25,7 @@ import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.Obje
  * @param rowtimeColumn index of the output column that gives the timestamp, -1 for none
  * @param rowtimePrecision its precision
  * @param answersCheckpoints whether the process of a role without data input has a state all the same
+ * @param standby whether agents stay for the next attempt, with an interpreter that is kept ready
  */
 record NodeSettings(
         String job,
@@ -42,7 +43,8 @@ record NodeSettings(
         long maxDelayMillis,
         int rowtimeColumn,
         int rowtimePrecision,
-        boolean answersCheckpoints)
+        boolean answersCheckpoints,
+        boolean standby)
         implements Serializable {
 
     static NodeSettings parse(ObjectNode json) {
@@ -62,7 +64,8 @@ record NodeSettings(
                 json.get("max_delay_ms").asLong(),
                 json.get("rowtime_column").asInt(),
                 json.get("rowtime_precision").asInt(),
-                json.get("answers_checkpoints").asBoolean());
+                json.get("answers_checkpoints").asBoolean(),
+                json.get("standby").asBoolean());
     }
 
     private static Map<String, String> strings(JsonNode object) {

@@ -61,6 +61,11 @@ final class PythonEnvironment implements AutoCloseable {
         return Map.of("PYTHONPATH", alone ? path : inherited + ":" + path);
     }
 
+    /** Whether it is there after this is closed: nothing was laid out. */
+    boolean lasts() {
+        return manager == null;
+    }
+
     /** Removes what was laid out; another node of the same job on this host may still keep it. */
     @Override
     public void close() throws IOException {
