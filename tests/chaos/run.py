@@ -132,7 +132,7 @@ def _play(
         while savepoint is None and not submitted.ends_within(_LOOK):
             patience.check()
             if director.done.is_set() and not last:
-                scene.restarted_s = time.monotonic()  # if it fails: a savepoint has no more time than a checkpoint
+                scene.restarted_s = time.monotonic()  # should it fail
                 savepoint = submitted.stop_with_savepoint(folder / "savepoints", _SAVEPOINT_WITHIN)
                 if savepoint is None:
                     scene.await_training()
