@@ -112,8 +112,8 @@ def stall(folder: Path) -> dict[str, Any]:
     return {**found, "median_s": statistics.median(found["cuts_s"]), "worst_s": max(found["cuts_s"])}
 
 
-def agreement(folder: Path, turns: int = 12, steps: int = 200) -> Any:
-    """What agreeing adds to a step of the demo's model, two workers on this machine."""
+def agreement(folder: Path, turns: int = 24, steps: int = 800) -> Any:
+    """What agreeing adds to a step of the demo's model: two workers on this machine, a minute each way."""
     from ml_framework.testing.local_cluster import LocalCluster, python_role  # noqa: PLC0415
     from torch_integration import TorchRunner  # noqa: PLC0415
 

@@ -147,9 +147,9 @@ class TFContext(NodeContext):
     def _meet_peers(self) -> Peers:
         if not self._agrees():
             return super()._meet_peers()
-        leader = (self.addresses.get(roles.CHIEF) or self.addresses[roles.WORKER])[0]
-        host = leader.rpartition(":")[0].strip("[]")
-        return Peers.meet(self.rank, self.world_size, host, self._tell)
+        addresses = [*self.addresses.get(roles.CHIEF, ()), *self.addresses[roles.WORKER]]
+        hosts = [address.rpartition(":")[0].strip("[]") for address in addresses]
+        return Peers.meet(self.rank, hosts, self._tell)
 
     def _tell(self, numbers: tuple[int, int]) -> tuple[int, int]:
         """Hand the numbers of rank 0 to every worker, by the strategy's own means; others give zeros."""

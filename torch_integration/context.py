@@ -88,8 +88,8 @@ class TorchContext(NodeContext):
     def _meet_peers(self) -> Peers:
         if self.world_size == 1:
             return super()._meet_peers()
-        host = self.addresses[self.role][0].rpartition(":")[0].strip("[]")
-        return Peers.meet(self.rank, self.world_size, host, self._tell)
+        hosts = [address.rpartition(":")[0].strip("[]") for address in self.addresses[self.role]]
+        return Peers.meet(self.rank, hosts, self._tell)
 
     def _tell(self, numbers: tuple[int, int]) -> tuple[int, int]:
         """Hand the numbers of rank 0 to every rank."""

@@ -1,7 +1,8 @@
-"""`Peers`: the connections by which the ranks of a role agree, every rank with rank 0.
+"""`Peers`: the connections by which the ranks of a role agree, each with each.
 
 Beside a framework's own collectives, which carry tensors, are bound to a device, and cost several times as
-much for a handful of numbers: these are blocking sockets between the main threads of the processes.
+much for a handful of numbers: these are blocking sockets between the main threads of the processes. A rank
+says its word to all others and hears theirs, so a round takes as long as one word is under way.
 """
 
 from __future__ import annotations
@@ -9,22 +10,25 @@ from __future__ import annotations
 import secrets
 import socket
 import struct
+import time
 from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from ml_framework.errors import PeerLost, ProtocolError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from typing_extensions import Buffer
 
 _WORDS = struct.Struct("<6q")
-_HELLO = struct.Struct("<2q")
+_HELLO = struct.Struct("<3q")
 _KEY_BITS = 62
 _MEET_S = 60.0
 """Longest wait for a rank that has just been there to connect."""
 _NOBODY = 1 << 62
+_LOOK_S = 100e-6
+"""How long a rank looks for words before it sleeps: to be woken takes as long as most others are behind."""
 
 
 class Topic(IntEnum):
@@ -50,12 +54,10 @@ class Sums(NamedTuple):
 class Peers:
     """Combines numbers over all ranks, of whom each must ask for the same rounds in the same order.
 
-    Rank 0 hears what the others say and tells them what comes of it.
-
     Args:
         rank: of this process.
         size: how many ranks there are.
-        connections: by rank: of rank 0 to all others, of any other to rank 0.
+        connections: to all others, by rank.
 
     Attributes:
         rank: the same.
@@ -74,30 +76,41 @@ class Peers:
 
     @classmethod
     def meet(
-        cls, rank: int, world_size: int, host: str, tell: Callable[[tuple[int, int]], tuple[int, int]]
+        cls, rank: int, hosts: Sequence[str], tell: Callable[[tuple[int, int]], tuple[int, int]]
     ) -> Peers:
         """Connect all ranks.
 
+        Each listens for those above it. All connect to rank 0, which then tells everybody's ports.
+
         Args:
             rank: of this process.
-            world_size: at least 2.
-            host: of rank 0.
+            hosts: of each rank, two at least.
             tell: hands two numbers of rank 0 to every rank, once: how they hear where rank 0 listens.
 
         Raises:
             OSError: they cannot connect.
         """
-        if rank:
-            return cls(rank, world_size, {0: _connected(rank, host, *tell((0, 0)))})
+        size, host = len(hosts), hosts[rank]
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        with socket.create_server((host, 0), family=family, backlog=world_size) as server:
+        with socket.create_server((host, 0), family=family, backlog=size) as server:
             server.settimeout(_MEET_S)
-            key = secrets.randbits(_KEY_BITS)
-            tell((server.getsockname()[1], key))
+            mine = server.getsockname()[1]
+            port, key = tell((0, 0) if rank else (mine, secrets.randbits(_KEY_BITS)))
+            everybody = struct.Struct(f"<{size}q")
             connections: dict[int, socket.socket] = {}
-            while len(connections) < world_size - 1:
-                connections.update(_admitted(server, key))
-        return cls(rank, world_size, connections)
+            ports = [mine] * size
+            if rank:
+                connections[0] = _connected(hosts[0], port, _HELLO.pack(key, rank, mine))
+                ports = list(everybody.unpack(_received(connections[0], everybody.size)))
+                for other in range(1, rank):
+                    connections[other] = _connected(hosts[other], ports[other], _HELLO.pack(key, rank, mine))
+            while len(connections) < size - 1:
+                for other, (connection, ports[other]) in _admitted(server, key).items():
+                    connections[other] = connection
+        if not rank:
+            for connection in connections.values():
+                connection.sendall(everybody.pack(*ports))
+        return cls(rank, size, connections)
 
     def combine(self, topic: Topic, numbers: Sums) -> Sums:
         """One round; waits for the slowest rank.
@@ -110,15 +123,16 @@ class Peers:
             PeerLost: another rank has gone.
             ProtocolError: another rank is at something else.
         """
-        if self.size == 1:
-            return numbers
+        word = _WORDS.pack(topic, *numbers)
+        until_s = time.perf_counter() + _LOOK_S
         try:
-            if self.rank == 0:
-                return self._collect(topic, numbers)
-            self._connections[0].sendall(_WORDS.pack(topic, *numbers))
-            return self._heard(topic, 0)
+            for connection in self._connections.values():
+                connection.sendall(word)
+            every = [numbers, *(self._heard(topic, rank, until_s) for rank in self._connections)]
         except (BrokenPipeError, ConnectionResetError) as error:
             raise PeerLost("another rank has gone") from error
+        first, second, third, lowest, highest = zip(*every, strict=True)
+        return Sums(sum(first), sum(second), sum(third), min(lowest), max(highest))
 
     def hand_round(self, blob: Buffer | None) -> Buffer | None:
         """Hand the one blob that some rank may have to every rank.
@@ -140,14 +154,11 @@ class Peers:
         size = 0 if blob is None or holder != self.rank else memoryview(blob).nbytes
         size = self.combine(Topic.STATE, Sums(size)).first
         try:
-            if holder == self.rank != 0 and blob is not None:
-                self._connections[0].sendall(blob)
-            elif holder != self.rank:
-                blob = _received(self._connections[holder if self.rank == 0 else 0], size)
-            if self.rank == 0 and blob is not None:
-                for rank, connection in self._connections.items():
-                    if rank != holder:
-                        connection.sendall(blob)
+            if holder != self.rank:
+                return _received(self._connections[holder], size)
+            if blob is not None:
+                for connection in self._connections.values():
+                    connection.sendall(blob)
         except (BrokenPipeError, ConnectionResetError) as error:
             raise PeerLost("another rank has gone") from error
         return blob
@@ -157,17 +168,8 @@ class Peers:
         for connection in self._connections.values():
             connection.close()
 
-    def _collect(self, topic: Topic, numbers: Sums) -> Sums:
-        every = [numbers, *(self._heard(topic, rank) for rank in self._connections)]
-        first, second, third, lowest, highest = zip(*every, strict=True)
-        combined = Sums(sum(first), sum(second), sum(third), min(lowest), max(highest))
-        message = _WORDS.pack(topic, *combined)
-        for connection in self._connections.values():
-            connection.sendall(message)
-        return combined
-
-    def _heard(self, topic: Topic, rank: int) -> Sums:
-        theirs, *numbers = _WORDS.unpack(_received(self._connections[rank], _WORDS.size))
+    def _heard(self, topic: Topic, rank: int, until_s: float) -> Sums:
+        theirs, *numbers = _WORDS.unpack(_looked_for(self._connections[rank], _WORDS.size, until_s))
         if theirs != topic:
             raise ProtocolError(
                 f"rank {self.rank} {topic} while rank {rank} {Topic(theirs)}: every rank must do the same, "
@@ -176,20 +178,20 @@ class Peers:
         return Sums(*numbers)
 
 
-def _connected(rank: int, host: str, port: int, key: int) -> socket.socket:
+def _connected(host: str, port: int, hello: bytes) -> socket.socket:
     connection = socket.create_connection((host, port), timeout=_MEET_S)
-    connection.sendall(_HELLO.pack(key, rank))
+    connection.sendall(hello)
     return _ready(connection)
 
 
-def _admitted(server: socket.socket, key: int) -> dict[int, socket.socket]:
-    """The next who connects, by rank; nobody, if that is somebody else."""
+def _admitted(server: socket.socket, key: int) -> dict[int, tuple[socket.socket, int]]:
+    """The next who connects, by rank, and the port at which it listens; nobody, if that is somebody else."""
     connection, _ = server.accept()
     connection.settimeout(_MEET_S)
     try:
-        theirs, rank = _HELLO.unpack(_received(connection, _HELLO.size))
+        theirs, rank, port = _HELLO.unpack(_received(connection, _HELLO.size))
         if theirs == key:
-            return {rank: _ready(connection)}
+            return {rank: (_ready(connection), port)}
     except (TimeoutError, ConnectionResetError, PeerLost):
         pass  # as good as a wrong key
     connection.close()
@@ -211,3 +213,14 @@ def _received(connection: socket.socket, size: int) -> bytearray:
             raise PeerLost("another rank has gone")
         view = view[count:]
     return data
+
+
+def _looked_for(connection: socket.socket, size: int, until_s: float) -> bytes | bytearray:
+    """The next `size` bytes, looked for until then before they are waited for."""
+    while time.perf_counter() < until_s:
+        try:
+            data = connection.recv(size, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            continue
+        return data if len(data) == size else data + _received(connection, size - len(data))
+    return _received(connection, size)

@@ -40,7 +40,7 @@ class Intruder(Teller):
 
     def tell(self, numbers: tuple[int, int]) -> tuple[int, int]:
         if numbers != (0, 0):
-            for words in (bytes(16), b""):
+            for words in (bytes(24), b""):
                 with socket.create_connection((HOST, numbers[0])) as stranger:
                     stranger.sendall(words)
         return super().tell(numbers)
@@ -51,7 +51,7 @@ def together(work: Callable[[int, Peers], Any], teller: Teller | None = None) ->
     meeting = teller or Teller()
 
     def worker(rank: int) -> Any:
-        with closing(Peers.meet(rank, WORLD_SIZE, HOST, meeting.tell)) as peers:
+        with closing(Peers.meet(rank, [HOST] * WORLD_SIZE, meeting.tell)) as peers:
             return work(rank, peers)
 
     with ThreadPoolExecutor(WORLD_SIZE) as threads:
