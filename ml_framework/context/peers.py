@@ -123,6 +123,8 @@ class Peers:
             PeerLost: another rank has gone.
             ProtocolError: another rank is at something else.
         """
+        if not self._connections:
+            return numbers
         word = _WORDS.pack(topic, *numbers)
         until_s = time.perf_counter() + _LOOK_S
         try:
