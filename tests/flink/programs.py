@@ -232,6 +232,18 @@ def die_when_another_is_ready(ctx: Any) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
+def lose_storage_at_the_end(ctx: Any) -> None:
+    """Counts its rows; then nothing can be written any more to where checkpoints go."""
+    rows = 0
+    ctx.checkpointed(rows=(lambda: rows, lambda _: None))
+    for batch in ctx.batches():
+        rows += batch.rows
+    storage = Path(ctx.params["folder"], "checkpoints")
+    if storage.is_dir():
+        storage.rename(storage.with_name("lost"))
+        storage.touch()
+
+
 def fail_when_they_have_ended(ctx: Any) -> None:
     """Fails once, when the checkpoint is complete in which the first node of "worker" has ended."""
     ended = Path(ctx.params["folder"], "worker-0-0")

@@ -127,6 +127,8 @@ def test_user_code_that_ignores_the_wish_to_stop_is_killed(flink: Flink, tmp_pat
 # The user's own process, python job.py
 
 SCRIPT = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which background jobs ignore
 from pyflink.datastream import StreamExecutionEnvironment
 from ml_framework.runner import PythonRunner
 from ml_operator import MLJob

@@ -10,6 +10,7 @@ from pyflink.java_gateway import get_gateway
 from pyflink.table import DataTypes
 from support.flink import PROGRAMS, Flink, committed, make_flink, program
 
+from ml_framework.errors import JobFailed
 from ml_framework.testing.waiting import eventually
 from ml_operator import JobConfig
 from torch_integration import TorchRunner
@@ -39,12 +40,12 @@ LITTLE_ROOM = JobConfig(queue_bytes=1 << 14)
 def checkpointed(folder: Path, config: JobConfig = LITTLE_ROOM, **options: str) -> Flink:
     """With a checkpoint every 200 ms, as many restarts as it takes, and little room for rows on their way."""
     options.setdefault("execution__checkpointing__interval", "200 ms")
+    options.setdefault("restart_strategy__fixed_delay__attempts", "10")
     return make_flink(
         config,
         parallelism=1,
         execution__checkpointing__dir=f"file://{folder}/checkpoints",
         restart_strategy__type="fixed-delay",
-        restart_strategy__fixed_delay__attempts="10",
         restart_strategy__fixed_delay__delay="100 ms",
         taskmanager__memory__segment_size="4 kb",
         **options,
@@ -124,6 +125,16 @@ def test_what_follows_the_loop_runs_once(tmp_path: Path) -> None:
     rows = [x for (x,) in committed(tmp_path / "rows")]
     assert sum(rows) == 2 * sum(range(1, 1_001))
     assert len(rows) == 1_002
+
+
+def test_a_final_checkpoint_that_fails_again_and_again_ends_the_job(tmp_path: Path) -> None:
+    """As often as it may be restarted the job is; then its error says that a checkpoint failed, and why."""
+    flink = checkpointed(tmp_path, restart_strategy__fixed_delay__attempts="2")
+    flink.job.add_role(
+        "worker", runner=program("lose_storage_at_the_end", folder=str(tmp_path)), input=flink.sequence(1_000)
+    )
+    with pytest.raises(JobFailed, match=r"The latest checkpoint failed due to .* IO-problem detected"):
+        flink.run()
 
 
 def test_a_standby_takes_over(tmp_path: Path) -> None:
