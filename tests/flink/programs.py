@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 
 from ml_framework.testing.waiting import eventually
 
@@ -197,35 +196,19 @@ def await_checkpoints(ctx: Any) -> None:
     (folder / ctx.role).write_text(f"{before} {latest_checkpoint(ctx)}")
 
 
-def add_up(ctx: Any) -> None:
-    """Rows back as they are; behind the last one their sum, which is sent while a checkpoint is taken."""
-    total = 0
-
-    def set_total(value: int) -> None:
-        nonlocal total
-        total = value
-
-    ctx.checkpointed(total=(lambda: total, set_total))
-    for batch in ctx.batches():
-        ctx.emit(x=batch["x"])
-        total += int(batch["x"].sum())
-    ctx.emit(x=[total])
-    folder = Path(ctx.params["folder"])
-    before = latest_checkpoint(ctx)
-    eventually(lambda: list(folder.glob(f"checkpoints/*/chk-{before + 1}")), timeout_s=30)
-    (folder / f"{ctx.role}-{ctx.index}-{ctx.attempt}").write_text(str(before + 1))
+def _is_standby(pid: int) -> bool:
+    return b"ml_framework.runner.standby" in Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
-def _has_standby(agent: psutil.Process) -> bool:
-    others = (child for child in agent.children() if child.pid != os.getpid())
-    return any("ml_framework.runner.standby" in child.cmdline() for child in others)
+def _has_standby(agent: int) -> bool:
+    children = Path(f"/proc/{agent}/task/{agent}/children").read_text().split()
+    return any(_is_standby(int(child)) for child in children if int(child) != os.getpid())
 
 
 def die_when_another_is_ready(ctx: Any) -> None:
     """Rows back; leaves who has started it, and as what; is killed, so often, once there is a standby."""
-    parent = psutil.Process().parent()
-    standby = "ml_framework.runner.standby" in psutil.Process().cmdline()
-    Path(ctx.params["folder"], f"start-{ctx.attempt}").write_text(f"{parent.pid} {standby}")
+    parent = os.getppid()
+    Path(ctx.params["folder"], f"start-{ctx.attempt}").write_text(f"{parent} {_is_standby(os.getpid())}")
     for batch in ctx.batches():
         ctx.emit(x=batch["x"])
         if ctx.attempt < ctx.params["kills"] and _has_standby(parent):
@@ -242,15 +225,6 @@ def lose_storage_at_the_end(ctx: Any) -> None:
     if storage.is_dir():
         storage.rename(storage.with_name("lost"))
         storage.touch()
-
-
-def fail_when_they_have_ended(ctx: Any) -> None:
-    """Fails once, when the checkpoint is complete in which the first node of "worker" has ended."""
-    ended = Path(ctx.params["folder"], "worker-0-0")
-    if ctx.attempt == 0:
-        eventually(lambda: ended.exists() and ended.read_text(), timeout_s=60)
-        eventually(lambda: latest_checkpoint(ctx) >= int(ended.read_text()), timeout_s=30)
-        raise RuntimeError("once, after the end of the others")
 
 
 def echo_in_sevens(ctx: Any) -> None:
