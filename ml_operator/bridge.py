@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,15 @@ def jar_path() -> str:
     return str(jar)
 
 
+@cache
+def _class_loader(gateway: Any) -> Any:
+    """The one loader of the bridge's classes: py4j knows methods by the name of their class alone.
+
+    The thread's own is another where py4j has opened a further connection, with a Java thread of its own.
+    """
+    return gateway.jvm.Thread.currentThread().getContextClassLoader()
+
+
 class Bridge:
     """The bridge jar, added to one environment.
 
@@ -36,7 +45,7 @@ class Bridge:
 
     def __init__(self, env: StreamExecutionEnvironment) -> None:
         env.add_jars(f"file://{jar_path()}")
-        self._loader = get_gateway().jvm.Thread.currentThread().getContextClassLoader()
+        self._loader = _class_loader(get_gateway())
 
     @cached_property
     def graph(self) -> Any:
