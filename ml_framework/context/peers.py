@@ -105,8 +105,8 @@ class Peers:
                 for other in range(1, rank):
                     connections[other] = _connected(hosts[other], ports[other], _HELLO.pack(key, rank, mine))
             while len(connections) < size - 1:
-                for other, (connection, ports[other]) in _admitted(server, key).items():
-                    connections[other] = connection
+                if caller := _admitted(server, key):
+                    connections[caller.rank], ports[caller.rank] = caller.connection, caller.port
         if not rank:
             for connection in connections.values():
                 connection.sendall(everybody.pack(*ports))
@@ -186,18 +186,25 @@ def _connected(host: str, port: int, hello: bytes) -> socket.socket:
     return _ready(connection)
 
 
-def _admitted(server: socket.socket, key: int) -> dict[int, tuple[socket.socket, int]]:
-    """The next who connects, by rank, and the port at which it listens; nobody, if that is somebody else."""
+class _Caller(NamedTuple):
+    rank: int
+    port: int
+    """At which it listens."""
+    connection: socket.socket
+
+
+def _admitted(server: socket.socket, key: int) -> _Caller | None:
+    """The next who connects; `None` if that is somebody else."""
     connection, _ = server.accept()
     connection.settimeout(_MEET_S)
     try:
         theirs, rank, port = _HELLO.unpack(_received(connection, _HELLO.size))
         if theirs == key:
-            return {rank: (_ready(connection), port)}
+            return _Caller(rank, port, _ready(connection))
     except (TimeoutError, ConnectionResetError, PeerLost):
         pass  # as good as a wrong key
     connection.close()
-    return {}
+    return None
 
 
 def _ready(connection: socket.socket) -> socket.socket:

@@ -287,9 +287,7 @@ class Agent:
     def _take_numbers(self, numbers: Mapping[str, float]) -> None:
         self._numbers.update(numbers)
         self._numbers_changed.set()
-        if (
-            self._assignment.standby and self._running is not None
-        ):  # it works: the start of another is no burden
+        if self._assignment.standby and self._running is not None:  # which works, and starts no more
             attempt = self._running.attempt
             self._processes.prepare(attempt.python, attempt.program.runner, self._running.environment)
 

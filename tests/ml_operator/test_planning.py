@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pyflink.common import Configuration, Types
 from pyflink.datastream import StreamExecutionEnvironment
+from pyflink.java_gateway import get_gateway
 from pyflink.table import DataTypes, StreamTableEnvironment
 
 from ml_framework.runner import PythonRunner
@@ -224,3 +225,17 @@ def test_an_unsupported_column_type_is_named(job) -> None:
 def test_queue_size_must_be_a_power_of_two() -> None:
     with pytest.raises(PlanError, match="queue_bytes is 5000, it must be a power of two"):
         JobConfig(queue_bytes=5000)
+
+
+def test_a_job_is_planned_over_whichever_connection_to_the_jvm_is_free() -> None:
+    connections = get_gateway()._gateway_client.deque
+    taken = connections.pop()  # as by another thread, whose call takes long
+    plans = [MLJob(environment()[0], "job")]  # over a second connection
+    connections.append(taken)
+    for _ in range(2):
+        plans.append(MLJob(environment()[0], "job"))
+        connections.rotate()
+    for planned in plans:
+        planned.add_am_role()
+        planned.add_role("worker", runner=HAPPY)
+        assert [role.spec.name for role in planned.plan().roles] == ["worker"]
