@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ml_framework.codec import Codec
+from ml_framework.codec import Codec, check_one_column
 from ml_framework.errors import CodecError, PlanError
 from tf_integration.features import KINDS, NUMPY, Dtype, Feature, cast, flat, objects
 
@@ -71,10 +71,7 @@ class ExampleCodec(Codec):
 
     def validate(self, schema: Schema) -> None:
         """The schema must be one column of bytes."""
-        columns = schema.columns
-        if len(columns) != 1 or columns[0].type.storage != "bytes" or columns[0].type.is_text:
-            found = ", ".join(f"{column.name} {column.type}" for column in columns)
-            raise PlanError(f"codec {self.name!r} takes one BYTES column, the table has: {found}")
+        check_one_column(self, schema, text=False)
 
     def decode(self, batch: RecordBatch) -> dict[str, Any]:
         """The features of the examples, in memory of their own."""

@@ -21,7 +21,7 @@ What a `Framework` adds are the `Kind` of its tensors, what it knows of its obje
 `PLAIN` is none.
 """
 
-from ml_framework.checkpoint.encoding import Encoding, decode
+from ml_framework.checkpoint.encoding import Encoded, Encoding, decode
 from ml_framework.checkpoint.framework import PLAIN, Framework
 from ml_framework.checkpoint.kinds import Kind
 from ml_framework.checkpoint.memory import StateMemories, StateMemory
@@ -29,6 +29,7 @@ from ml_framework.checkpoint.objects import Stateful, stateful
 
 __all__ = [
     "PLAIN",
+    "Encoded",
     "Encoding",
     "Framework",
     "Kind",

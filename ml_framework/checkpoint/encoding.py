@@ -128,6 +128,25 @@ class Encoding:
         return head.getvalue()
 
 
+class Encoded:
+    """What an `Encoding` has written, to be written again as it is.
+
+    Args:
+        blob: the whole of it.
+
+    Attributes:
+        nbytes: its length, a multiple of 64.
+    """
+
+    def __init__(self, blob: bytearray) -> None:
+        self.nbytes = len(blob)
+        self._blob = blob
+
+    def write(self, memory: memoryview) -> None:
+        """Write it to `memory`, which has room for exactly `nbytes`."""
+        memory[:] = self._blob
+
+
 def decode(memory: Buffer, kinds: Sequence[Kind] = ()) -> Any:
     """The tree that was encoded, with arrays and tensors in memory of their own.
 

@@ -12,7 +12,7 @@ parts of a frame, and a `Codec` above the columns decides what user code sees.
 (array([1, 2]), ['Ada', None])
 """
 
-from ml_framework.codec.base import Codec, find, register
+from ml_framework.codec.base import Codec, check_one_column, find, register
 from ml_framework.codec.batch import RecordBatch, concat, empty
 from ml_framework.codec.blocks import Arrays
 from ml_framework.codec.columns import decode, encode, encode_batch
@@ -32,6 +32,7 @@ __all__ = [
     "RecordBatch",
     "Schema",
     "Strings",
+    "check_one_column",
     "concat",
     "decode",
     "empty",

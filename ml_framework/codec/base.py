@@ -60,19 +60,12 @@ class ColumnsCodec(Codec):
 class _OneColumn(Codec):
     """Batches are lists with one object for each row of the only column; null is None."""
 
-    roots: ClassVar[str]
     text: ClassVar[bool] = True
+    """Whether the column may be text, too."""
 
     def validate(self, schema: Schema) -> None:
         """The schema must be one column of bytes (or text)."""
-        columns = schema.columns
-        if (
-            len(columns) != 1
-            or columns[0].type.storage != "bytes"
-            or (columns[0].type.is_text and not self.text)
-        ):
-            found = ", ".join(f"{column.name} {column.type}" for column in columns)
-            raise PlanError(f"codec {self.name!r} takes one {self.roots} column, the table has: {found}")
+        check_one_column(self, schema, text=self.text)
 
     def decode(self, batch: RecordBatch) -> list[Any]:
         """One object a row."""
@@ -105,7 +98,6 @@ class RawCodec(_OneColumn):
     """Batches are lists of bytes; text is UTF-8."""
 
     name = "raw"
-    roots = "BYTES or STRING"
 
     def load(self, value: Any) -> bytes:
         """The value as bytes."""
@@ -120,7 +112,6 @@ class JsonCodec(_OneColumn):
     """Batches are lists of objects that were JSON."""
 
     name = "json"
-    roots = "STRING or BYTES"
 
     def load(self, value: Any) -> Any:
         """The object."""
@@ -136,7 +127,6 @@ class PickleCodec(_OneColumn):
     """Batches are lists of objects that were pickled by the job that sends them."""
 
     name = "pickle"
-    roots = "BYTES"
     text = False
 
     def load(self, value: Any) -> Any:
@@ -146,6 +136,16 @@ class PickleCodec(_OneColumn):
     def dump(self, value: Any, column: Column) -> bytes:  # noqa: ARG002
         """The object's pickle."""
         return pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
+
+
+def check_one_column(codec: Codec, schema: Schema, *, text: bool) -> None:
+    """Raise `PlanError` unless the schema is one column of bytes, or where `text` is allowed of text."""
+    columns = schema.columns
+    if len(columns) == 1 and columns[0].type.storage == "bytes" and (text or not columns[0].type.is_text):
+        return
+    found = ", ".join(f"{column.name} {column.type}" for column in columns)
+    wanted = "BYTES or STRING" if text else "BYTES"
+    raise PlanError(f"codec {codec.name!r} takes one {wanted} column, the table has: {found}")
 
 
 _codecs: dict[str, Codec] = {}

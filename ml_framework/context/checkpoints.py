@@ -5,12 +5,18 @@ into Flink's checkpoint while user code goes on. There are two kinds of state:
 
 * *shared*: the objects that user code has registered. They are the same on all ranks that train together, so
   rank 0 saves them, and whoever gets them back hands them round.
-* *own*: of one rank. Rows that wait for their batch to fill, and the random number generators.
+* *own*: of one rank. Rows that wait for their batch to fill, the random number generators, and whether user
+  code has returned.
 
 They lie in pieces of their own, except for a node whose input has no columns: it has no rows to share out.
 
 Flink gives each state back to some rank, which may not be the one that it came from: there may be more ranks
 than before, or fewer.
+
+User code that has returned is not called again in the same job: what it did after its last batch would be
+done twice. A checkpoint has all ranks before their return or all behind it, for no barrier is met without
+those that have left. Another job, which has the same number of ranks or another one, begins with the state
+that was left.
 """
 
 from __future__ import annotations
@@ -21,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ml_framework.byte_queue import FrameKind
-from ml_framework.checkpoint import Encoding, StateMemories, decode, stateful
+from ml_framework.checkpoint import Encoded, Encoding, StateMemories, decode, stateful
 from ml_framework.codec import Layout, encode_batch
 from ml_framework.codec import decode as decode_batch
 from ml_framework.errors import CheckpointError, QueueClosed
@@ -52,6 +58,9 @@ class Checkpoints:
         framework: how the framework's objects are saved.
         aborted: ids of the checkpoints that Flink has given up.
 
+    Attributes:
+        returned: user code had, in this job, before the checkpoint was taken.
+
     Raises:
         CheckpointError: what the checkpoint holds does not fit.
     """
@@ -72,6 +81,7 @@ class Checkpoints:
         self._launch = launch
         self._framework = framework
         self._aborted = aborted
+        self.returned = False
         self._memories = StateMemories()
         self._objects: dict[str, Stateful] | None = None
         self._begun = False
@@ -80,8 +90,11 @@ class Checkpoints:
         self._random: Any = None
         self._groups = launch.world_size // peers.size
         """How many nodes of the role have shared states: one, or all where each trains by itself."""
-        for blob in source.states(launch.restored):
+        self._restored = source.states(launch.restored)
+        for blob in self._restored:
             self.take(blob)
+        if not self.returned:
+            self._restored = []
 
     def register(self, objects: Mapping[str, Any]) -> bool:
         """What `NodeContext.checkpointed` says."""
@@ -111,7 +124,7 @@ class Checkpoints:
 
     def cut(self) -> None:
         """Answer the barrier at which the input stands, and go on behind it."""
-        self._send_state(self._source.carried())
+        self._send_state(self._plan(self._source.carried()))
         self._answer(FrameKind.CUT)
 
     def give_up(self) -> None:
@@ -138,8 +151,11 @@ class Checkpoints:
 
     def finish(self) -> None:
         """Leave the state that answers whatever barrier still comes; to be followed by END and `settle`."""
+        if self.returned:
+            self._send_state([Encoded(blob) for blob in self._restored])
+            return
         self._check_taken_over()
-        self._send_state(None)  # what was not asked for is discarded
+        self._send_state(self._plan(None, returned=True))  # what was not asked for is discarded
 
     def settle(self) -> None:
         """Wait until the task has heard of every state that was sent: they go with this process."""
@@ -164,8 +180,7 @@ class Checkpoints:
         if encodings:
             self._memories.take(sum(encoding.nbytes for encoding in encodings))
 
-    def _send_state(self, carried: RecordBatch | None) -> None:
-        encodings = self._plan(carried)
+    def _send_state(self, encodings: Sequence[Encoding | Encoded]) -> None:
         if not encodings:
             return
         memory = self._memories.take(sum(encoding.nbytes for encoding in encodings))
@@ -177,16 +192,17 @@ class Checkpoints:
         self._producer.send(FrameKind.STATE, memory.publish(parts))
         self._sent = True
 
-    def _plan(self, carried: RecordBatch | None) -> list[Encoding]:
+    def _plan(self, carried: RecordBatch | None, *, returned: bool = False) -> list[Encoding]:
         """What this rank saves now: the shared state where it is the one to save it, then its own."""
         trees: list[dict[str, Any]] = []
-        if self._objects or carried is not None:
+        if self._objects or carried is not None or returned:
             trees.append(
                 {
                     "kind": _OWN,
                     "world_size": self._launch.world_size,
                     "random": self._framework.random_state() if self._objects else None,
                     "rows": None if carried is None else _saved_rows(carried),
+                    "returned": self._launch.job_id if returned else None,
                 }
             )
         if self._objects and self._peers.rank == 0:
@@ -214,6 +230,7 @@ class Checkpoints:
             )
 
     def _take_own(self, tree: Mapping[str, Any]) -> None:
+        self.returned |= tree["returned"] == self._launch.job_id
         if tree["world_size"] == self._launch.world_size:
             self._random = tree["random"]
         if tree["rows"] is not None:

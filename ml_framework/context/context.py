@@ -20,7 +20,7 @@ from ml_framework.context.metrics import Metrics
 from ml_framework.context.output import Output
 from ml_framework.context.peers import Peers
 from ml_framework.context.pulse import Pulse
-from ml_framework.context.steps import steps
+from ml_framework.context.steps import check_batch_size, steps
 from ml_framework.errors import EmitError, PlanError, Stopped
 
 if TYPE_CHECKING:
@@ -105,6 +105,14 @@ class NodeContext:
             self.metrics.close()
             if succeeded:
                 self._finish()
+
+    @property
+    def returned(self) -> bool:
+        """Whether the entrypoint had, in this job, before the checkpoint that it goes on from.
+
+        It is then not called again: what it did after its last batch is part of that checkpoint.
+        """
+        return self._checkpoints is not None and self._checkpoints.returned
 
     def batches(self, batch_size: int | None = None) -> Iterable[Any]:
         """The input of this node, once.
@@ -271,8 +279,7 @@ class NodeContext:
     def _readable(self, batch_size: int | None) -> Input:
         if self._input is None:
             raise PlanError(f"{self.role} has no input: declare input= in add_role to read batches")
-        if batch_size is not None and batch_size < 1:
-            raise ValueError(f"batch_size is {batch_size}, it must be at least 1")
+        check_batch_size(batch_size)
         return self._input
 
     def _batches(self, source: Input, batch_size: int | None) -> Iterator[Any]:

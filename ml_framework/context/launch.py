@@ -38,12 +38,14 @@ class Descriptors:
 class Launch:
     """Everything that a user's process needs to know to run one attempt.
 
+    `job_id` is that of this run of the job, the same over its restarts.
     `entrypoint` is ``module:function``, or None where `callable_file` holds a cloudpickled callable.
     `context` is the ``module:class`` of the `NodeContext` that user code gets. `restored` is the number of
     pieces of checkpointed state that come through the in-queue before anything else.
     """
 
     job_name: str
+    job_id: str
     role: str
     index: int
     rank: int

@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 _SHORT_WAIT_S = 0.001
 
 
+def check_batch_size(batch_size: int | None) -> None:
+    """`ValueError` where no batch could have that many rows."""
+    if batch_size is not None and batch_size < 1:
+        raise ValueError(f"batch_size is {batch_size}, it must be at least 1")
+
+
 def steps(
     source: Input,
     agreement: Agreement,

@@ -200,6 +200,7 @@ def start_attempt(
             cluster=cluster,
             program=assignment.program,
             job_name=assignment.job_name,
+            job_id=assignment.job_id,
             host=assignment.host,
             directory=directory,
             log_dir=log_dir,

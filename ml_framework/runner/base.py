@@ -55,6 +55,8 @@ class Attempt:
     cluster: ClusterSpec
     program: Program
     job_name: str
+    job_id: str
+    """Of this run of the job: the same over its restarts."""
     host: str
     directory: Path
     """Private to this attempt, removed by the agent: `context.json`, `error.json`, pickled callables."""

@@ -89,7 +89,10 @@ def _run(context_file: Path, error_file: Path) -> None:
     _end_on_sigterm(stopping)
     entrypoint = _entrypoint(launch)
     with resolve(launch.context)(launch, control) as context, _recorded(error_file):
-        entrypoint(context)
+        if context.returned:
+            sys.stdout.write("had returned before the checkpoint the job goes on from: not called again\n")
+        else:
+            entrypoint(context)
 
 
 def _entrypoint(launch: Launch) -> Callable[[Any], object]:

@@ -76,6 +76,7 @@ class PythonRunner(Runner):
         role = attempt.cluster.addresses[attempt.node.role]
         return Launch(
             job_name=attempt.job_name,
+            job_id=attempt.job_id,
             role=attempt.node.role,
             index=attempt.node.index,
             rank=attempt.node.index,

@@ -55,6 +55,7 @@ class Task:
         source, sink = layouts
         settings: dict[str, Any] = {
             "job_name": "job",
+            "job_id": "17",
             "role": "worker",
             "context": "ml_framework.context:NodeContext",
             "index": 0,

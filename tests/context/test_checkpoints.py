@@ -87,6 +87,7 @@ def test_a_process_goes_on_where_another_was_at_the_barrier(make_task: Make) -> 
     task.rows(5)
     task.end()
     with task.running() as ctx:
+        assert ctx.returned is False
         assert ctx.checkpointed(counter=second) is True
         assert second.total.tolist() == [15]
         for batch in ctx.batches(3):
@@ -150,9 +151,27 @@ def test_the_last_state_comes_before_the_end(make_task: Make) -> None:
         counter.total += 100
     (state, parts), end = task.last
     assert (state, end) == (STATE, (END, None))
-    with restored(make_task, parts).running() as ctx:
+    with restored(make_task, parts, job_id="another").running() as ctx:
+        assert ctx.returned is False
         ctx.checkpointed(counter=(again := Counter()))
         assert again.total.tolist() == [103]
+
+
+@pytest.mark.parametrize("objects", [{}, {"counter": Counter()}])
+def test_in_the_same_job_the_last_state_stays_the_last(make_task: Make, objects: dict[str, Any]) -> None:
+    """Nobody takes it over, rows that still come are discarded, and every later checkpoint has it again."""
+    task = make_task()
+    with task.running() as ctx:
+        if objects:
+            ctx.checkpointed(**objects)
+    last = task.last
+    for _ in range(2):
+        task = restored(make_task, last[0][1])
+        task.rows(3)
+        with task.running() as ctx:
+            assert ctx.returned is True
+        assert task.last == last
+    assert [kind for kind, _ in last] == [STATE, END]
 
 
 def test_only_rank_0_saves_what_is_the_same_everywhere(
@@ -202,7 +221,7 @@ def test_without_objects_and_carried_rows_a_barrier_has_no_state(task: Any) -> N
     task.end()
     with task.running() as ctx:
         assert sum(batch.rows for batch in ctx.batches(2)) == 4
-    assert task.last == [(CUT, 1), (END, None)]
+    assert [kind for kind, _ in task.last] == [CUT, STATE, END]
 
 
 # -------------------------------------------------------------------------------- refusals

@@ -21,22 +21,23 @@ OUT = plan_layout(Schema.parse([("id", "BIGINT NOT NULL")]), timestamps=True, ma
 def test_rows_get_the_largest_timestamp_of_the_batch_last_yielded(task: Any) -> None:
     """Before the first batch they have none."""
     task.rows(3)
-    with task.context() as ctx:
+    with task.running() as ctx:
         ctx.emit(id=[7])
         next(iter(ctx.batches()))
         ctx.emit(id=[8, 9])
-    first, second, end = task.answers()
-    assert decode(OUT, first.payload).timestamps.tolist() == [np.iinfo(np.int64).min]
-    assert decode(OUT, second.payload).timestamps.tolist() == [20, 20]
-    assert end.kind is FrameKind.END
+        sent = []
+        for frame in task.answers():
+            sent.append(decode(OUT, frame.payload).timestamps.tolist())
+            frame.release()
+    assert sent == [[np.iinfo(np.int64).min], [20, 20]]
 
 
 def test_many_rows_become_frames_of_the_planned_size(task: Any) -> None:
     """An emit of 150 rows where a frame has 64 is three frames; one of no rows is none."""
-    with task.context() as ctx:
+    with task.running() as ctx:
         ctx.emit(id=np.arange(150))
         ctx.emit(id=[])
-    sent = [ids for kind, ids in task.transcript() if kind is FrameKind.BATCH]
+    sent = [ids for kind, ids in task.last if kind is FrameKind.BATCH]
     assert [len(ids) for ids in sent] == [64, 64, 22]
     assert [i for ids in sent for i in ids] == list(range(150))
 
@@ -69,22 +70,22 @@ def test_what_does_not_fit_is_refused_whole(
     task: Any, columns: dict[str, Any], error: type[Exception], message: str
 ) -> None:
     """The error names the column, and no row of that emit is sent."""
-    with task.context() as ctx, pytest.raises(error, match=message):
+    with task.running() as ctx, pytest.raises(error, match=message):
         ctx.emit(**columns)
-    assert task.transcript() == [(FrameKind.END, None)]
+    assert [kind for kind, _ in task.last] == [FrameKind.STATE, FrameKind.END]
 
 
 def test_columns_of_one_emit_have_one_length(make_task: Callable[..., Any]) -> None:
     """Also when only one of them is longer than a frame, nothing is sent."""
     layout = plan_layout(Schema.parse([("a", "INT"), ("b", "INT")]), max_rows=4)
     task = make_task(sink=layout)
-    with task.context() as ctx, pytest.raises(EmitError, match="rows"):
+    with task.running() as ctx, pytest.raises(EmitError, match="rows"):
         ctx.emit(a=[1, 2, 3], b=[1, 2, 3, 4, 5, 6])
-    assert [frame.kind for frame in task.answers()] == [FrameKind.END]
+    assert [kind for kind, _ in task.last] == [FrameKind.STATE, FrameKind.END]
 
 
 def test_a_role_without_output_is_told_so(make_task: Callable[..., Any]) -> None:
     """The error names the role and the remedy."""
     task = make_task(sink=None)
-    with task.context() as ctx, pytest.raises(EmitError, match=r"worker has no output.*output="):
+    with task.running() as ctx, pytest.raises(EmitError, match=r"worker has no output.*output="):
         ctx.emit(id=[1])

@@ -76,7 +76,7 @@ def test_rows_are_counted_without_being_asked(task: Any) -> None:
     """The agent hears of rows in and rows out under fixed names."""
     task.rows(5)
     task.end()
-    with task.context() as ctx:
+    with task.running() as ctx:
         for batch in ctx.batches(2):
             ctx.emit(id=batch["id"][:1])
         ctx.metrics.log(loss=0.5)

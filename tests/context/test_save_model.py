@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def test_bytes_and_writers_replace_the_file(task: Any, tmp_path: Path) -> None:
     """The folder is made, the path comes back, and nothing else lies beside the file."""
     target = tmp_path / "models" / "model.bin"
-    with task.context() as ctx:
+    with task.running() as ctx:
         assert ctx.save_model(target, b"one") == target
         assert target.read_bytes() == b"one"
         assert ctx.save_model(str(target), lambda file: file.write(b"two")) == target
@@ -32,7 +32,7 @@ def test_a_writer_that_fails_leaves_the_old_file(task: Any, tmp_path: Path) -> N
         raise OSError("disk full")
 
     before = set(tmp_path.iterdir())
-    with task.context() as ctx, pytest.raises(OSError, match="disk full"):
+    with task.running() as ctx, pytest.raises(OSError, match="disk full"):
         ctx.save_model(target, fail)
     assert target.read_bytes() == b"old"
     assert set(tmp_path.iterdir()) == before
@@ -40,6 +40,6 @@ def test_a_writer_that_fails_leaves_the_old_file(task: Any, tmp_path: Path) -> N
 
 def test_only_rank_0_writes(make_task: Callable[..., Any], tmp_path: Path) -> None:
     """Every rank may call it, and gets the path."""
-    with make_task(rank=1, index=1, world_size=2).context() as ctx:
+    with make_task(rank=1, index=1, world_size=2).running() as ctx:
         assert ctx.save_model(tmp_path / "model", b"x") == tmp_path / "model"
     assert not (tmp_path / "model").exists()

@@ -215,6 +215,34 @@ def die_when_another_is_ready(ctx: Any) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
+def add_up(ctx: Any) -> None:
+    """Rows back as they are; behind the last one their sum."""
+    total = 0
+
+    def set_total(value: int) -> None:
+        nonlocal total
+        total = value
+
+    ctx.checkpointed(total=(lambda: total, set_total))
+    for batch in ctx.batches():
+        ctx.emit(x=batch["x"])
+        total += int(batch["x"].sum())
+    ctx.emit(x=[total])
+    mark(ctx)
+
+
+def fail_behind_the_end(ctx: Any) -> None:
+    """Once, when a checkpoint is complete that began after both of "worker" had returned, its task fails."""
+    folder = Path(ctx.params["folder"])
+    if ctx.attempt == 0:
+        eventually(lambda: len(list(folder.glob("worker-*"))) == 2, timeout_s=60)
+        after = latest_checkpoint(ctx) + 2  # the next one may be under way
+        eventually(lambda: latest_checkpoint(ctx) >= after, timeout_s=30)
+        os.kill(os.getppid(), signal.SIGKILL)  # else this node alone would be restarted, in place
+        signal.pause()
+    mark(ctx)
+
+
 def lose_storage_at_the_end(ctx: Any) -> None:
     """Counts its rows; then nothing can be written any more to where checkpoints go."""
     rows = 0

@@ -112,6 +112,21 @@ def test_a_job_goes_on_from_a_savepoint_with_more_and_fewer_ranks(tmp_path: Path
     assert read_counts(tmp_path) == counts_of(rows)
 
 
+def test_what_follows_the_loop_happens_once(tmp_path: Path) -> None:
+    """Both workers had returned when the checkpoint was taken: neither is called again, nor sends its sum."""
+    flink = checkpointed(tmp_path)
+    params = {"folder": str(tmp_path)}
+    flink.job.add_role("late", runner=program("fail_behind_the_end", **params))
+    table = flink.job.add_role(
+        "worker", runner=program("add_up", **params), parallelism=2, input=flink.sequence(1_000), output=X
+    )
+    flink.job.wait(flink.insert(table, "filesystem", path=f"file://{tmp_path}/rows", format="csv"))
+    assert sorted(path.name for path in tmp_path.glob("*-?-?")) == ["late-0-1", "worker-0-0", "worker-1-0"]
+    rows = [x for (x,) in committed(tmp_path / "rows")]
+    assert sum(rows) == 2 * sum(range(1, 1_001))
+    assert len(rows) == 1_002
+
+
 def test_a_final_checkpoint_that_fails_again_and_again_ends_the_job(tmp_path: Path) -> None:
     """As often as it may be restarted the job is; then its error says that a checkpoint failed, and why."""
     flink = checkpointed(tmp_path, restart_strategy__fixed_delay__attempts="2")

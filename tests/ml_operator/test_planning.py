@@ -143,7 +143,7 @@ def test_data_stream_in_data_stream_out_keeps_the_element_type(job) -> None:
         ({"rowtime": "x"}, r"role 'worker': rowtime='x' names an output column, declare output= too"),
         ({"groups": {"g": ["x", "nope"]}}, r"role 'worker': group 'g': there is no column 'nope'"),
         ({"codec": "xml"}, r"role 'worker': there is no codec 'xml'"),
-        ({"codec": "json"}, r"role 'worker': codec 'json' takes one STRING or BYTES column"),
+        ({"codec": "json"}, r"role 'worker': codec 'json' takes one BYTES or STRING column"),
         ({"max_delay": timedelta(seconds=-1)}, r"role 'worker': max_delay is .*, it must be zero or more"),
         ({"python": "/no/such/python"}, r"role 'worker': python='/no/such/python' is no program"),
         (

@@ -486,6 +486,8 @@ def test_aborted_checkpoints_reach_the_process_that_runs(stage):
 
 BARE = """
 class Context:
+    returned = False
+
     def __init__(self, launch, control):
         self.launch = launch
 

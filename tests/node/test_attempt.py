@@ -30,6 +30,7 @@ def test_a_process_that_has_just_ended_can_still_be_stopped(tmp_path):
         cluster=ClusterSpec(),
         program=Program(PythonRunner("m:f")),
         job_name="job",
+        job_id="17",
         host="127.0.0.1",
         directory=directory,
         log_dir=tmp_path,

@@ -26,6 +26,7 @@ def attempt(runner: PythonRunner, directory: Path) -> Attempt:
         cluster=ClusterSpec(addresses),
         program=Program(runner, codec="json", max_rows=7),
         job_name="job",
+        job_id="17",
         host="a",
         directory=directory,
         log_dir=directory / "logs",
@@ -45,6 +46,7 @@ def test_the_launch_holds_all_that_the_process_needs(tmp_path):
     assert command.python_path == ("/code",)
     assert Launch.read(context_file) == Launch(
         job_name="job",
+        job_id="17",
         role="worker",
         index=2,
         rank=2,

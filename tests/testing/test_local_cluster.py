@@ -194,7 +194,7 @@ def test_rows_go_through_the_queues():
         kinds = [kind for kind, _ in ends[0].answers()]
         assert cluster.wait() == LocalResult("finished")
     assert sorted(answered) == list(range(1, 1001))
-    assert kinds[-2:] == [FrameKind.WATERMARK, FrameKind.END]
+    assert kinds[-3:] == [FrameKind.WATERMARK, FrameKind.STATE, FrameKind.END]
     assert_nothing_left(cluster)
 
 

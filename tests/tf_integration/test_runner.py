@@ -36,6 +36,7 @@ def attempt(runner: TFRunner, role: str, index: int, addresses: dict[str, tuple[
         cluster=ClusterSpec(addresses),
         program=Program(runner),
         job_name="job",
+        job_id="17",
         host=addresses[role][index].rpartition(":")[0],
         directory=Path(),
         log_dir=Path(),

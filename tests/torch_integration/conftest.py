@@ -74,6 +74,7 @@ class Node:
             cluster=ClusterSpec({"worker": (f"127.0.0.1:{listening.getsockname()[1]}",)}),
             program=program,
             job_name="job",
+            job_id="17",
             host="127.0.0.1",
             directory=folder,
             log_dir=folder,

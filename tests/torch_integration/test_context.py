@@ -85,7 +85,7 @@ def test_tensors_are_emitted_and_logged_with_their_gradients(node: Callable[...,
         ctx.emit(id=torch.tensor([1, 2]), step=steps.long())
         ctx.metrics.log(loss=steps.sum())
     assert one.flink.rows() == {"id": [1, 2], "step": [1, 1]}
-    assert [kind for kind, _ in one.flink.answers()] == [FrameKind.BATCH, FrameKind.END]
+    assert [kind for kind, _ in one.flink.answers()] == [FrameKind.BATCH, FrameKind.STATE, FrameKind.END]
 
 
 def test_batches_are_a_dataset_for_a_loader_in_the_same_process(node: Callable[..., Any]) -> None:

@@ -30,6 +30,7 @@ def environment(runner: TorchRunner, index: int, *addresses: str) -> dict[str, s
         cluster=cluster,
         program=Program(runner),
         job_name="job",
+        job_id="17",
         host=host,
         directory=Path(),
         log_dir=Path(),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import tensorflow as tf
 
 from ml_framework.codec import Layout
+from ml_framework.context.steps import check_batch_size
 from ml_framework.errors import CheckpointError, EmitError, PlanError
 from tf_integration import roles
 from tf_integration.context import TFContext
@@ -99,8 +100,7 @@ class CoordinatorContext(TFContext):
                 f"the workers' codec {self._codec_name!r} makes objects, which are no tensors: "
                 "leave codec= out in their add_role"
             )
-        if batch_size is not None and batch_size < 1:
-            raise ValueError(f"batch_size is {batch_size}, it must be at least 1")
+        check_batch_size(batch_size)
         with self.strategy.scope():
             graph = slice_of(step, self._layout, batch_size)
         if self._checkpoints is not None:

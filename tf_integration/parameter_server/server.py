@@ -27,6 +27,11 @@ class ServerContext(NodeContext):
 
     feed: Feed
 
+    @property
+    def returned(self) -> bool:
+        """Never: a coordinator that has returned still asks every worker to end."""
+        return False
+
     def _open(self, stack: ExitStack) -> None:
         super()._open(stack)
         if self.role == roles.WORKER:
