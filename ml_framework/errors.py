@@ -11,6 +11,7 @@
     ├── CodecError                a value does not fit its column
     ├── EmitError                 what was passed to ``ctx.emit`` does not fit the role's output
     ├── CheckpointError           a state cannot be saved, or what was saved does not fit
+    ├── ModelError                a model cannot be loaded, or does not answer what was planned
     └── QueueError
         ├── QueueFull             no room before the deadline; nothing was written
         ├── QueueClosed           this end was closed by its owner
@@ -63,6 +64,10 @@ class EmitError(MLOnFlinkError, ValueError):
 
 class CheckpointError(MLOnFlinkError):
     """A state cannot be saved, or what was saved does not fit; the message names the part and the remedy."""
+
+
+class ModelError(MLOnFlinkError):
+    """A model cannot be loaded, or its answers are not what was planned; the message names the remedy."""
 
 
 class QueueError(MLOnFlinkError):

@@ -16,6 +16,7 @@ from ml_framework.spec import RoleKind
 from ml_operator import checks
 from ml_operator.bridge import Bridge, environment_options
 from ml_operator.client import JobMonitor
+from ml_operator.inference import Scored, ScoredColumns, plan_columns, split
 from ml_operator.plan import AMConfig, JobPlan, RolePlan
 from ml_operator.recovery import DefaultRestarts, JobOptions, check_checkpoint_storage
 from ml_operator.render import render
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from pyflink.common import JobClient
     from pyflink.datastream import DataStream, StreamExecutionEnvironment
+    from pyflink.table.types import DataType
 
     from ml_framework.rpc.wire import ClusterStatus
 
@@ -166,6 +168,47 @@ class MLJob:
         if output is None:
             return None
         return self._rows.write(j_rows, output, j_output, rowtime, f"{self._plan.name}/{name}")
+
+    def add_inference(
+        self,
+        name: str,
+        *,
+        runner: Callable[[ScoredColumns], Runner],
+        input: Table,  # noqa: A002 - as in `add_role`
+        inputs: Sequence[str],
+        answers: Sequence[tuple[str, DataType]],
+        carry: Sequence[str] | None = None,
+        version: str | None = None,
+        groups: Mapping[str, Sequence[str] | int] | None = None,
+        **options: Any,
+    ) -> Scored:
+        """Add a role that scores a table; what the integrations' ``inference`` calls.
+
+        Args:
+            name: of the role.
+            runner: makes its runner, of the columns that it has to write.
+            input: the table.
+            inputs: columns or groups that the model is called with.
+            answers: columns that the model answers.
+            carry: columns of the input that come back; None takes all that are in no group.
+            version: BIGINT column with the version that has answered; None for none.
+            groups: as for `add_role`.
+            options: the other options of `add_role`.
+
+        Raises:
+            PlanError: the role cannot run as described; the message names it and the remedy.
+        """
+        columns = plan_columns(
+            name, input, inputs=inputs, answers=answers, carry=carry, groups=groups, version=version
+        )
+        try:
+            planned = runner(columns)
+        except PlanError as error:
+            raise PlanError(f"role {name!r}: {error}") from None
+        answered = self.add_role(
+            name, runner=planned, input=input, output=columns.output, groups=groups, **options
+        )
+        return split(answered, columns)
 
     addAMRole = add_am_role  # noqa: N815 - the spelling of the original design
     addRole = add_role  # noqa: N815

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from pyflink.common.typeinfo import TypeInformation
 from pyflink.datastream import DataStream, KeyedStream
 from pyflink.table import DataTypes, StreamTableEnvironment, Table
-from pyflink.table.types import DataType, _to_java_data_type
+from pyflink.table.types import DataType, _from_java_data_type, _to_java_data_type
 from pyflink.util.exceptions import TableException
 
 from ml_framework.codec import Schema
@@ -41,6 +41,27 @@ def schema_of(j_type: Any) -> Schema:
     """The schema of a Java row `DataType`; `PlanError` names a column whose type is not supported."""
     fields = j_type.getLogicalType().getFields()
     return Schema.parse([(field.getName(), field.getType().asSerializableString()) for field in fields])
+
+
+def data_types(role: str, table: Table) -> dict[str, DataType]:
+    """The columns of `table` in PyFlink's types, as exact as Java's.
+
+    Raises:
+        PlanError: PyFlink has no such type.
+    """
+    j_type = table._j_table.getResolvedSchema().toSourceRowDataType()
+    types = {}
+    for column, j_column in zip(_named(role, j_type).columns, j_type.getChildren(), strict=True):
+        found = _from_java_data_type(j_column)
+        if column.type.precision is not None and hasattr(found, "precision"):
+            found.precision = column.type.precision  # which PyFlink forgets of points in time
+        j_found = _to_java_data_type(found).getLogicalType()
+        if j_found.asSerializableString() != j_column.getLogicalType().asSerializableString():
+            raise PlanError(
+                f"role {role!r}: column {column.name!r} is {column.type}, which cannot be carried"
+            )
+        types[column.name] = found
+    return types
 
 
 class Rows:

@@ -13,7 +13,18 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 OURS = ("ml_framework", "ml_operator", "torch_integration", "tf_integration")
-PARTS = ("byte_queue", "checkpoint", "codec", "context", "runner", "rpc", "master", "node", "testing")
+PARTS = (
+    "byte_queue",
+    "checkpoint",
+    "codec",
+    "context",
+    "inference",
+    "runner",
+    "rpc",
+    "master",
+    "node",
+    "testing",
+)
 
 # package → what of ours, and which foreign packages of note, it may import
 MAY_IMPORT = {
@@ -27,6 +38,7 @@ PART_MAY_IMPORT = {
     "checkpoint": {"byte_queue"},
     "codec": set(),
     "context": {"byte_queue", "checkpoint", "codec"},
+    "inference": {"context"},
     "runner": {"context"},
     "rpc": set(),
     "master": {"rpc"},

@@ -17,7 +17,8 @@
 Importing this package imports neither torch nor PyFlink: a job is planned without either's weight.
 """
 
+from torch_integration.inference import InferenceRunner, inference
 from torch_integration.loss import mean_loss
 from torch_integration.runner import TorchRunner
 
-__all__ = ["TorchRunner", "mean_loss"]
+__all__ = ["InferenceRunner", "TorchRunner", "inference", "mean_loss"]

@@ -40,6 +40,9 @@ class Batch(context.Batch):
         super().__init__(records, global_rows)
         self.world_size = world_size
 
+    def _of(self, records: RecordBatch) -> Batch:
+        return Batch(records, records.rows, self.world_size)
+
     def _unbound(self, values: NDArray[Any]) -> Iterable[torch.Tensor]:
         return torch.from_numpy(values).unbind()  # one call into torch for the whole block
 

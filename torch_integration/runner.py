@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ml_framework.errors import PlanError
 from ml_framework.runner import Attempt, PythonRunner
+from ml_framework.spec import ClusterSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,7 +62,6 @@ class TorchRunner(PythonRunner):
         hosts = [address.rpartition(":")[0] for address in role]
         local_world_size = hosts.count(attempt.host)
         master_host, _, master_port = role[0].rpartition(":")
-        threads = self.threads or max(1, len(os.sched_getaffinity(0)) // local_world_size)
         variables = {
             "MASTER_ADDR": master_host,
             "MASTER_PORT": master_port,
@@ -69,7 +69,7 @@ class TorchRunner(PythonRunner):
             "WORLD_SIZE": str(attempt.parallelism),
             "LOCAL_RANK": str(hosts[: attempt.node.index].count(attempt.host)),
             "LOCAL_WORLD_SIZE": str(local_world_size),
-            "OMP_NUM_THREADS": str(threads),
+            **thread_variables(attempt, self.threads),
             BACKEND_VARIABLE: self.backend,
         }
         if all(_is_loopback(host) for host in hosts):
@@ -82,6 +82,12 @@ class TorchRunner(PythonRunner):
         return name in _PEER_ERRORS or (
             name == "RuntimeError" and bool(_ECHOES.search(str(error["message"])))
         )
+
+
+def thread_variables(attempt: Attempt, threads: int | None) -> dict[str, str]:
+    """With how many threads PyTorch computes; None shares the CPUs among the role's nodes on a host."""
+    nodes = ClusterSpec({"": attempt.cluster.addresses[attempt.node.role]}).nodes_on(attempt.host)
+    return {"OMP_NUM_THREADS": str(threads or max(1, len(os.sched_getaffinity(0)) // nodes))}
 
 
 def _is_loopback(host: str) -> bool:

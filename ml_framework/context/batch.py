@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -35,6 +37,30 @@ class Batch(dict[str, Any]):
             if values is None:
                 self[name] = self._converted(records[name])
 
+    @property
+    def timestamps(self) -> NDArray[np.int64] | None:
+        """Event times, ``(rows,)`` milliseconds, the int64 minimum for none; None without an output."""
+        return self._records.timestamps
+
+    def slice(self, start: int, stop: int) -> Batch:
+        """The rows from `start` up to `stop`, without a copy."""
+        return self._of(self._records.slice(start, stop))
+
+    def copy(self) -> Batch:
+        """The same rows in memory of their own."""
+        return self._of(self._records.copy())
+
+    def received(self, name: str) -> Any:
+        """Column `name` as it came, nulls included: what `ctx.emit` takes to send it back."""
+        values, valid = self._records[name], self._records.valid(name)
+        if not isinstance(values, np.ndarray) or valid.all():
+            return values
+        return np.ma.masked_array(values, ~valid)  # type: ignore[no-untyped-call]
+
+    def known(self, name: str) -> NDArray[np.bool_]:
+        """`valid`, whatever the framework."""
+        return self._records.valid(name)
+
     def valid(self, name: str) -> Any:
         """Which values of column `name` are not null: bools ``(rows,)``.
 
@@ -42,6 +68,10 @@ class Batch(dict[str, Any]):
             KeyError: there is no such column.
         """
         return self._converted(self._records.valid(name))
+
+    def _of(self, records: RecordBatch) -> Batch:
+        """A batch of other rows, in the types of the framework."""
+        return Batch(records, records.rows)
 
     def _unbound(self, values: NDArray[Any]) -> Iterable[Any]:
         """The rows of `values` ``(columns, rows)``, each a column; in the types of the framework."""

@@ -5,8 +5,8 @@ into Flink's checkpoint while user code goes on. There are two kinds of state:
 
 * *shared*: the objects that user code has registered. They are the same on all ranks that train together, so
   rank 0 saves them, and whoever gets them back hands them round.
-* *own*: of one rank. Rows that wait for their batch to fill, the random number generators, and whether user
-  code has returned.
+* *own*: of one rank. Rows that wait for their batch to fill, the random number generators, what user code has
+  asked to keep, and whether it has returned.
 
 They lie in pieces of their own, except for a node whose input has no columns: it has no rows to share out.
 
@@ -33,7 +33,7 @@ from ml_framework.codec import decode as decode_batch
 from ml_framework.errors import CheckpointError, QueueClosed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from typing_extensions import Buffer
 
@@ -88,6 +88,8 @@ class Checkpoints:
         self._sent = False
         self._shared: bytearray | None = None
         self._random: Any = None
+        self._save_kept: Callable[[], Any] | None = None
+        self._kept: list[Any] = []
         self._groups = launch.world_size // peers.size
         """How many nodes of the role have shared states: one, or all where each trains by itself."""
         self._restored = source.states(launch.restored)
@@ -107,6 +109,11 @@ class Checkpoints:
             return False
         self._restore(self._decoded(blob)["objects"], self._objects)
         return True
+
+    def keep(self, save: Callable[[], Any]) -> list[Any]:
+        """What `NodeContext.keep` says."""
+        self._save_kept = save
+        return self._kept
 
     def begin(self) -> None:
         """User code asks for its first batch: from here on everything is as it was at the barrier."""
@@ -195,13 +202,14 @@ class Checkpoints:
     def _plan(self, carried: RecordBatch | None, *, returned: bool = False) -> list[Encoding]:
         """What this rank saves now: the shared state where it is the one to save it, then its own."""
         trees: list[dict[str, Any]] = []
-        if self._objects or carried is not None or returned:
+        if self._objects or self._save_kept or carried is not None or returned:
             trees.append(
                 {
                     "kind": _OWN,
                     "world_size": self._launch.world_size,
                     "random": self._framework.random_state() if self._objects else None,
                     "rows": None if carried is None else _saved_rows(carried),
+                    "kept": [] if self._save_kept is None else [self._save_kept()],
                     "returned": self._launch.job_id if returned else None,
                 }
             )
@@ -233,6 +241,7 @@ class Checkpoints:
         self.returned |= tree["returned"] == self._launch.job_id
         if tree["world_size"] == self._launch.world_size:
             self._random = tree["random"]
+        self._kept += tree["kept"]
         if tree["rows"] is not None:
             self._source.carry(_restored_rows(tree["rows"], self._source.layout))
 

@@ -13,6 +13,7 @@ from ml_framework.byte_queue import Consumer, Doorbell, FrameKind, MappedQueue, 
 from ml_framework.checkpoint import PLAIN, Framework
 from ml_framework.codec import Layout, RecordBatch, Schema, find
 from ml_framework.context.agreement import Agreement
+from ml_framework.context.atomic import write_atomically
 from ml_framework.context.batch import Batch
 from ml_framework.context.checkpoints import Checkpoints
 from ml_framework.context.input import NO_TIMESTAMP, Input
@@ -26,6 +27,9 @@ from ml_framework.errors import EmitError, PlanError, Stopped
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from types import TracebackType
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from ml_framework.context.control import ControlSocket
     from ml_framework.context.launch import Launch
@@ -166,12 +170,25 @@ class NodeContext:
             PlanError: the role has no input, and so no position in a stream.
             CheckpointError: an object is of another kind, or what the checkpoint holds does not fit.
         """
-        if self._checkpoints is None:
-            raise PlanError(
-                f"{self.role} has no input, so no checkpoint of Flink's can say how far it has come: "
-                "declare input= in add_role, or save and load the state yourself"
-            )
-        return self._checkpoints.register(objects)
+        return self._checkpointing().register(objects)
+
+    def keep(self, save: Callable[[], Any]) -> list[Any]:
+        """Make something of this node alone part of Flink's checkpoints.
+
+        To be called once, before the first batch. Where the job goes on with as many nodes as before, each
+        gets back what was its own; else whatever was there is shared out.
+
+        Args:
+            save: gives it, at each barrier: numbers, strings, arrays, and containers of them.
+
+        Returns:
+            What the checkpoint from which the job goes on holds of it for this node: nothing in a job that
+            begins anew, and several where there were more nodes.
+
+        Raises:
+            PlanError: the role has no input, and so no position in a stream.
+        """
+        return self._checkpointing().keep(save)
 
     def emit(self, objects: Sequence[Any] | None = None, /, **columns: Any) -> None:
         """Send rows to Flink, any number of them, whenever user code likes.
@@ -187,13 +204,22 @@ class NodeContext:
             EmitError: the role has no output, or the columns do not fit it; nothing was sent.
             CodecError: a value does not fit its column; nothing was sent.
         """
-        output = self._output
-        if output is None:
-            raise EmitError(f"{self.role} has no output: declare output= in add_role to emit rows")
+        output = self._writable()
         values = columns if objects is None else self._codec.encode(objects, output.layout.schema)
-        with self._pulse.paused():
-            output.emit(values, NO_TIMESTAMP if self._input is None else self._input.timestamp)
-        self.metrics.log(rows_out=output.rows)
+        self._emit(output, values, NO_TIMESTAMP if self._input is None else self._input.timestamp)
+
+    def emit_rows(self, columns: Mapping[str, Any], timestamps: NDArray[np.int64] | None) -> None:
+        """`emit`, with an event time for each row, such as that of the row that it answers.
+
+        Args:
+            columns: as for `emit`, by name.
+            timestamps: ``(rows,)`` milliseconds, the int64 minimum for none; None where no row has one.
+
+        Raises:
+            EmitError: the role has no output, or the columns do not fit it; nothing was sent.
+            CodecError: a value does not fit its column; nothing was sent.
+        """
+        self._emit(self._writable(), columns, NO_TIMESTAMP if timestamps is None else timestamps)
 
     def save_model(self, path: str | os.PathLike[str], model: bytes | Callable[[IO[bytes]], object]) -> Path:
         """Write a model to a file that appears whole or not at all; rank 0 writes, the others do nothing.
@@ -272,9 +298,27 @@ class NodeContext:
         if self._checkpoints is not None:
             self._checkpoints.settle()
 
+    def _writable(self) -> Output:
+        if self._output is None:
+            raise EmitError(f"{self.role} has no output: declare output= in add_role to emit rows")
+        return self._output
+
+    def _emit(self, output: Output, columns: Mapping[str, Any], timestamps: int | NDArray[np.int64]) -> None:
+        with self._pulse.paused():
+            output.emit(columns, timestamps)
+        self.metrics.log(rows_out=output.rows)
+
     def _reply(self, kind: FrameKind, number: int) -> None:
         if self._producer is not None:
             self._producer.send_number(kind, number)
+
+    def _checkpointing(self) -> Checkpoints:
+        if self._checkpoints is None:
+            raise PlanError(
+                f"{self.role} has no input, so no checkpoint of Flink's can say how far it has come: "
+                "declare input= in add_role, or save and load the state yourself"
+            )
+        return self._checkpoints
 
     def _readable(self, batch_size: int | None) -> Input:
         if self._input is None:
@@ -326,31 +370,5 @@ def _mapped(descriptor: int) -> MappedQueue:
     """The queue under an inherited descriptor, which the mapping makes superfluous."""
     try:
         return MappedQueue.open(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def write_atomically(path: Path, content: bytes | Callable[[IO[bytes]], object]) -> None:
-    """Write a file so that a reader, also after a crash, meets the old content or the new, whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as file:
-            if callable(content):
-                content(file)
-            else:
-                file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
     finally:
         os.close(descriptor)

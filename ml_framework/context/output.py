@@ -12,6 +12,8 @@ from ml_framework.codec import Layout, encode
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from numpy.typing import NDArray
+
 
 class Output:
     """Writes the rows of one role to the out-queue.
@@ -30,20 +32,25 @@ class Output:
         self.rows = 0
         self._producer = producer
 
-    def emit(self, columns: Mapping[str, Any], timestamp: int) -> None:
+    def emit(self, columns: Mapping[str, Any], timestamps: int | NDArray[np.int64]) -> None:
         """Send rows to Flink, in as many frames as they need; waits while the queue is full.
 
         Args:
             columns: values for every column of the output, all of one length, as `ml_framework.codec.encode`
                 takes them.
-            timestamp: of every row, in milliseconds; ignored where the layout has no timestamps.
+            timestamps: of every row, or of each, in milliseconds; ignored where the layout has none.
 
         Raises:
             EmitError: the columns do not fit the output; nothing was sent.
             CodecError: a value does not fit its column; nothing was sent.
             PeerLost: the task at the other end has gone.
         """
-        frames = [(rows, self._encoded(part, rows, timestamp)) for rows, part in self._parts(columns)]
+        frames = []
+        start = 0
+        for rows, part in self._parts(columns):
+            stamps = timestamps if isinstance(timestamps, int) else timestamps[start : start + rows]
+            frames.append((rows, self._encoded(part, rows, stamps)))
+            start += rows
         for rows, frame in frames:
             if rows:
                 self._producer.send(FrameKind.BATCH, frame)
@@ -61,9 +68,12 @@ class Output:
             yield stop - start, {name: values[start:stop] for name, values in columns.items()}
 
     def _encoded(
-        self, columns: Mapping[str, Any], rows: int, timestamp: int
+        self, columns: Mapping[str, Any], rows: int, timestamps: int | NDArray[np.int64]
     ) -> list[bytes | memoryview[int]]:
-        timestamps = np.full(rows, timestamp, np.int64) if self.layout.timestamps else None
+        if not self.layout.timestamps:
+            return encode(self.layout, columns)
+        if isinstance(timestamps, int):
+            timestamps = np.full(rows, timestamps, np.int64)
         return encode(self.layout, columns, timestamps)
 
 

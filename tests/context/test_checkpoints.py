@@ -224,6 +224,22 @@ def test_without_objects_and_carried_rows_a_barrier_has_no_state(task: Any) -> N
     assert [kind for kind, _ in task.last] == [CUT, STATE, END]
 
 
+def test_each_node_keeps_what_is_its_own(make_task: Make) -> None:
+    """As it was at the barrier; of several nodes, whoever gets it has all of it."""
+    task = make_task()
+    task.control_frame(CHECKPOINT, 1)
+    task.rows(2)
+    numbers = [7]
+    with task.running() as ctx:
+        assert ctx.keep(lambda: numbers[0]) == []
+        next(iter(ctx.batches()))
+        numbers[0] = 8
+        parts = saved_at_barrier(task)
+    for pieces in ([], parts, parts * 2):
+        with restored(make_task, pieces).running() as ctx:
+            assert ctx.keep(lambda: 0) == [7] * len(pieces)
+
+
 # -------------------------------------------------------------------------------- refusals
 
 

@@ -14,6 +14,7 @@ from pyflink.table import DataTypes, StreamTableEnvironment
 
 from ml_framework.runner import PythonRunner
 from ml_operator import AMConfig, JobConfig, MLJob, PlanError, RoleKind
+from torch_integration import inference
 
 HAPPY = PythonRunner("ml_framework.testing.programs:happy")
 
@@ -239,3 +240,46 @@ def test_a_job_is_planned_over_whichever_connection_to_the_jvm_is_free() -> None
         planned.add_am_role()
         planned.add_role("worker", runner=HAPPY)
         assert [role.spec.name for role in planned.plan().roles] == ["worker"]
+
+
+def scored(job, **options: Any) -> Any:
+    planned, _, tables = job
+    settings = {"inputs": ["x"], "output": [("y", DataTypes.FLOAT())]}
+    return inference(planned, numbers(tables), "/models/m.pt2", **{**settings, **options})
+
+
+def test_a_scored_table_has_what_was_carried_and_the_answers(job) -> None:
+    rows, refused = scored(job, version="model_version", carry=["s", "x"], parallelism=3)
+    assert rows.get_schema().get_field_names() == ["s", "x", "y", "model_version"]
+    assert refused.get_schema().get_field_names() == ["s", "x", "model_version", "error"]
+    role = job[0].plan().roles[-1]
+    assert (role.name, role.spec.parallelism, role.program.max_delay_s) == ("inference", 3, 0)
+
+
+def test_points_in_time_are_carried_with_their_precision(job) -> None:
+    planned, _, tables = job
+    table = tables.sql_query(
+        "SELECT CAST(NULL AS TIMESTAMP(6)) AS t, CAST(NULL AS TIMESTAMP_LTZ(9)) AS l, 1.0 AS x"
+    )
+    rows, _ = inference(planned, table, "m.pt", inputs=["x"], output=[("y", DataTypes.FLOAT())])
+    columns = rows._j_table.getResolvedSchema().getColumnDataTypes()
+    assert [str(j_type) for j_type in columns][:2] == ["TIMESTAMP(6)", "TIMESTAMP_LTZ(9)"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"inputs": []}, r"role 'inference': say what the model gets: by inputs="),
+        ({"preprocess": len}, r"role 'inference': say what the model gets: by inputs="),
+        ({"inputs": ["z"]}, r"role 'inference': inputs names 'z'; there are x, f, s"),
+        ({"carry": ["z"]}, r"role 'inference': carry names 'z'; there are x, f, s"),
+        ({"groups": {"g": ["f"]}, "carry": ["f"]}, r"carry names 'f'; there are x, s"),
+        ({"groups": {"g": ["f"]}, "inputs": ["f"]}, r"inputs names 'f'; there are x, s, g"),
+        ({"version": "y"}, r"'y' would be there twice in the output \(x, f, s, y, y, error\): name"),
+        ({"output": [("x", DataTypes.FLOAT())]}, r"'x' would be there twice in the output"),
+        ({"threads": 0}, r"role 'inference': threads is 0, it must be at least 1"),
+    ],
+)
+def test_inference_that_cannot_run_is_refused(job, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(PlanError, match=message):
+        scored(job, **options)

@@ -1,0 +1,22 @@
+"""Scoring a stream: a model answers every row, and a new version takes over between two batches.
+
+::
+
+    models/7/model.pt2       a folder of versions: numbers, each appears whole
+    models/8/model.pt2       the largest that can be loaded serves
+             SHA256SUMS
+
+* `versions` publishes a model as the next version, and finds the newest.
+* `Models` holds the version that serves, loads a newer one beside it, tries it, and hands it over.
+* `Scorer` has a model answer a batch, and finds the rows that it cannot take.
+* `Serving` is the entrypoint of a node: the loop.
+
+A framework adds how a model is loaded (`Load`). Runs in the user's process.
+"""
+
+from ml_framework.inference.answers import Answer, Model, Refused, Scorer
+from ml_framework.inference.models import Load, Models
+from ml_framework.inference.serving import Serving
+from ml_framework.inference.versions import Version, publish
+
+__all__ = ["Answer", "Load", "Model", "Models", "Refused", "Scorer", "Serving", "Version", "publish"]

@@ -1,0 +1,69 @@
+"""`Serving`: the entrypoint of a node that scores a stream."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ml_framework.inference.answers import Answer, Refused, Scorer
+from ml_framework.inference.models import Load, Models
+
+if TYPE_CHECKING:
+    from ml_framework.context import Batch, NodeContext
+
+
+@dataclass(frozen=True)
+class Serving:
+    """Answers every row of a node's input, once and in order, with the event time that it has.
+
+    Args:
+        model: path of a model, or of a folder of versions.
+        load: loads one, as the framework does.
+        answers: columns of the output that the model answers.
+        carried: columns of the input that are columns of the output, too.
+        version: column of the output for the version that has answered; None for none.
+        required: columns of the input in which a null is refused.
+        error: column of the output for why a row was refused, null for the others. The model's columns are
+            null in a row that was.
+    """
+
+    model: str
+    load: Load
+    answers: tuple[str, ...]
+    carried: tuple[str, ...]
+    required: tuple[str, ...]
+    version: str | None
+    error: str
+
+    def __call__(self, ctx: NodeContext) -> None:
+        """Serve until the input has ended."""
+        kept = ctx.keep(lambda: models.serving.version)
+        before = max((version for version in kept if version is not None), default=None)
+        refused = 0
+        scorer = Scorer(self.answers, self.required)
+        with Models(Path(self.model), self.load, scorer, before) as models:
+            for batch in ctx.batches():
+                model = models.take()
+                for part in scorer.answer(model, batch):
+                    self._emit(ctx, batch, part, models.serving.version)
+                    if isinstance(part, Refused):
+                        refused += 1
+                        ctx.metrics.log(rows_refused=refused)
+                    else:
+                        models.answered(batch, part.start, part.stop)
+
+    def _emit(self, ctx: NodeContext, batch: Batch, part: Answer | Refused, version: int | None) -> None:
+        rows = part.stop - part.start
+        nothing = [None] * rows
+        source = batch if rows == batch.rows else batch.slice(part.start, part.stop)
+        columns: dict[str, Any] = {name: source.received(name) for name in self.carried}
+        if isinstance(part, Refused):
+            columns |= dict.fromkeys(self.answers, nothing)
+            columns[self.error] = [part.error]
+        else:
+            columns |= part.columns
+            columns[self.error] = nothing
+        if self.version is not None:
+            columns[self.version] = [version] * rows
+        ctx.emit_rows(columns, source.timestamps)

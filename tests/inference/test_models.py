@@ -1,0 +1,136 @@
+"""Which version serves, and when another takes over."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from ml_framework.errors import ModelError
+from ml_framework.inference import Models, Scorer, publish
+from ml_framework.testing.waiting import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from ml_framework.context import Batch
+
+    Publish = Callable[..., int]
+
+
+def load(path: Path) -> Any:
+    """A model that multiplies; its file says by what, and what the answer is called."""
+    factor, *name = path.read_text().split()
+    number = float(factor)
+    return lambda batch: {(name or ["y"])[0]: np.asarray(batch["x"]) * number}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "models"
+
+
+@pytest.fixture
+def new(tmp_path: Path, folder: Path) -> Publish:
+    """Publishes a version whose model has this text."""
+
+    def make(text: str, number: int | None = None) -> int:
+        (tmp_path / "model.txt").write_text(text)
+        return publish(tmp_path / "model.txt", folder, number).number
+
+    return make
+
+
+def models(folder: Path, version: int | None = None) -> Models:
+    return Models(folder, load, Scorer(["y"]), version)
+
+
+def score(served: Models, batch: Batch) -> tuple[int | None, list[float]]:
+    """What the loop does with a batch."""
+    answered = served.take()(batch)["y"].tolist()
+    served.answered(batch, 0, batch.rows)
+    return served.serving.version, answered
+
+
+def test_a_file_is_a_model_without_versions(tmp_path: Path, batch: Callable[..., Batch]) -> None:
+    """It serves for ever."""
+    (tmp_path / "model.txt").write_text("3")
+    with models(tmp_path / "model.txt") as served:
+        assert score(served, batch(2.0)) == (None, [6.0])
+
+
+def test_a_newer_version_takes_over_between_two_batches(
+    folder: Path, new: Publish, batch: Callable[..., Batch]
+) -> None:
+    """Of several that have come meanwhile, the newest; an older one never."""
+    new("1", 5)
+    with models(folder) as served:
+        assert score(served, batch(1.0)) == (5, [1.0])
+        new("2", 7)
+        new("9", 6)
+        eventually(lambda: score(served, batch(1.0))[0] == 7)
+        assert score(served, batch(1.0)) == (7, [2.0])
+        new("3")
+        eventually(lambda: score(served, batch(1.0))[0] == 8)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("no number", "ValueError: could not convert string to float: 'no'"),
+        ("2 z", "ModelError: the model answers z, and the output has y"),
+        ("nan", "ModelError: it answers none of the rows that it was tried on: the answer y is NaN"),
+    ],
+)
+def test_a_broken_version_is_refused_and_told(
+    folder: Path, new: Publish, *, batch: Callable[..., Batch], text: str, reason: str, capfd: Any
+) -> None:
+    """The old one serves on; a later one may take over."""
+    new("1")
+    told = ""
+
+    def refused() -> bool:
+        nonlocal told
+        told += capfd.readouterr().out
+        return "version 2 is refused" in told
+
+    with models(folder) as served:
+        score(served, batch(1.0, 2.0))
+        new(text)
+        eventually(refused)
+        assert f"version 2 is refused: {reason}" in told
+        assert score(served, batch(1.0)) == (1, [1.0])
+        new("4")
+        eventually(lambda: score(served, batch(1.0)) == (3, [4.0]))
+
+
+def test_it_begins_with_the_newest_that_can_be_loaded(folder: Path, new: Publish) -> None:
+    """Where there is none, the reasons are told."""
+    new("1")
+    new("x")
+    assert models(folder).serving.version == 1
+    (folder / "1" / "model.txt").write_text("2")
+    with pytest.raises(
+        ModelError, match=r"no model in .*: version 2 is refused: ValueError.*; version 1 is .*SHA-256"
+    ):
+        models(folder)
+
+
+def test_it_begins_with_the_version_of_the_checkpoint(folder: Path, new: Publish, capfd: Any) -> None:
+    """Where it is gone, that is told, and the newest serves."""
+    new("1")
+    new("2")
+    assert models(folder, 1).serving.version == 1
+    assert models(folder, 9).serving.version == 2
+    assert "version 9, which the checkpoint names, is not in" in capfd.readouterr().out
+
+
+def test_without_a_model_there_is_none(tmp_path: Path) -> None:
+    """The error names the path."""
+    with pytest.raises(ModelError, match=r"there is no model at .*nowhere"):
+        models(tmp_path / "nowhere")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ModelError, match=r"no model in .*empty: it has no versions"):
+        models(tmp_path / "empty")

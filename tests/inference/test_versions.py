@@ -1,0 +1,70 @@
+"""Folders of versions: what is published, and what is found wrong."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ml_framework.errors import ModelError
+from ml_framework.inference import Version, publish, versions
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """A file."""
+    path = tmp_path / "model.bin"
+    path.write_bytes(b"weights")
+    return path
+
+
+def test_versions_count_on(tmp_path: Path, model: Path) -> None:
+    """Each is a folder with the model in it; there is nothing else."""
+    folder = tmp_path / "models"
+    assert [publish(model, folder, number).number for number in (None, 9, None)] == [1, 9, 10]
+    assert versions.versions(folder) == [Version(n, folder / str(n)) for n in (1, 9, 10)]
+    assert [versions.content(version.path).read_bytes() for version in versions.versions(folder)] == [
+        b"weights"
+    ] * 3
+    assert sorted(path.name for path in folder.iterdir()) == ["1", "10", "9"]
+    assert versions.is_folder_of_versions(folder)
+
+
+def test_a_folder_is_a_model_too(tmp_path: Path, model: Path) -> None:
+    """It is copied with all that is in it, and is then the model."""
+    saved = tmp_path / "saved"
+    (saved / "variables").mkdir(parents=True)
+    shutil.copy(model, saved / "variables" / "data")
+    shutil.copy(model, saved / "graph.pb")
+    assert not versions.is_folder_of_versions(saved)
+    found = versions.content(publish(saved, tmp_path / "models").path)
+    assert (found / "variables" / "data").read_bytes() == b"weights"
+    versions.check(found)
+    subprocess.run(["sha256sum", "--check", "--quiet", versions.CHECKSUMS], cwd=found, check=True)
+
+
+def test_a_version_does_not_change(tmp_path: Path, model: Path) -> None:
+    """A second one of that number is refused, and nothing is left of it."""
+    publish(model, tmp_path / "models", 3)
+    with pytest.raises(FileExistsError, match="3 is there already"):
+        publish(model, tmp_path / "models", 3)
+    assert [path.name for path in (tmp_path / "models").iterdir()] == ["3"]
+
+
+def test_files_are_held_against_their_checksums(tmp_path: Path, model: Path) -> None:
+    """Without any there is nothing to check."""
+    path = publish(model, tmp_path / "models").path
+    versions.check(path)
+    (path / "model.bin").write_bytes(b"weighed")
+    with pytest.raises(ModelError, match=r"model.bin has another SHA-256 than SHA256SUMS says"):
+        versions.check(path)
+    (path / "model.bin").unlink()
+    with pytest.raises(ModelError, match=r"model.bin is missing"):
+        versions.check(path)
+    (path / versions.CHECKSUMS).unlink()
+    versions.check(path)
