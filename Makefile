@@ -51,7 +51,7 @@ demo-digits: $(STAMP) $(JAR)
 .PHONY: test
 test: $(STAMP) $(JAR)
 	@echo "==> running the tests"
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 .PHONY: bench
 bench: $(STAMP) $(JAR)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ml_framework.errors import PlanError
 from ml_framework.runner import Attempt, PythonRunner
@@ -53,6 +53,8 @@ class InferenceRunner(PythonRunner):
     Raises:
         PlanError: it is not said what the model gets, or something cannot be sent to the nodes.
     """
+
+    preload: ClassVar[tuple[str, ...]] = ("ml_framework.inference", "torch_integration.models")
 
     entrypoint: str | Callable[[Any], object] = field(default="", init=False)
     context: str = field(default="torch_integration.models:ScoringContext", init=False)

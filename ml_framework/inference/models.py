@@ -123,10 +123,10 @@ class Models:
         newest = self.serving.version or 0
         while not self._over.wait(_LOOK_S):
             with suppress(OSError):  # storage that is away for a while
-                candidate = versions.versions(self._path)[-1]
-                if candidate.number > newest:
-                    newest = candidate.number
-                    self._prepare(candidate)
+                for candidate in versions.versions(self._path)[-1:]:
+                    if candidate.number > newest:
+                        newest = candidate.number
+                        self._prepare(candidate)
 
     def _prepare(self, candidate: Version) -> None:
         try:

@@ -16,6 +16,7 @@ from pyflink.table import DataTypes, StreamTableEnvironment, Table, TableDescrip
 
 from ml_framework.runner import PythonRunner
 from ml_framework.runner.standby import FIRST_DESCRIPTOR
+from ml_framework.testing.local_node import DIRECTORY_PREFIX
 from ml_operator import JobConfig, MLJob
 
 PROGRAMS = str(Path(__file__).parents[1] / "flink")
@@ -50,8 +51,13 @@ def _is_ours(process: psutil.Process) -> bool:
     return process.environ().get(SESSION[0]) == SESSION[1]
 
 
+WITHOUT_FLINK = (DIRECTORY_PREFIX, "mlflink-logs-")
+"""Of local clusters, which other tests may be running at the same time, and look after themselves."""
+
+
 def _folders() -> set[Path]:
-    return {path for root in ("/dev/shm", "/tmp") for path in Path(root).glob("mlflink-*")}
+    found = (path for root in ("/dev/shm", "/tmp") for path in Path(root).glob("mlflink-*"))
+    return {path for path in found if not path.name.startswith(WITHOUT_FLINK)}
 
 
 BEFORE = _folders()
