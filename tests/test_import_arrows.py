@@ -38,7 +38,7 @@ PART_MAY_IMPORT = {
     "checkpoint": {"byte_queue"},
     "codec": set(),
     "context": {"byte_queue", "checkpoint", "codec"},
-    "inference": {"context"},
+    "inference": {"codec", "context"},
     "runner": {"context"},
     "rpc": set(),
     "master": {"rpc"},

@@ -119,6 +119,11 @@ class _VariableBytes(LazyColumn[T], Generic[T]):
         return cls(offsets, data, None if valid.all() else valid)
 
     @classmethod
+    def nulls(cls, rows: int) -> Self:
+        """A column of so many nulls."""
+        return cls(np.zeros(rows + 1, np.int32), np.zeros(0, np.uint8), np.zeros(rows, np.bool_))
+
+    @classmethod
     @abstractmethod
     def _encoded(cls, items: list[T | None]) -> list[bytes]: ...
 

@@ -4,14 +4,15 @@ A thread looks for newer versions. It loads the newest, tries it on rows that we
 ready; the loop takes it between two batches, so all rows of a batch are scored by one version. A version that
 cannot be loaded, or whose answers have another form, is refused: it is told once, and the old one serves on.
 
-Threads: `take` and `answered` are the loop's, everything else is the thread's; `_ready` goes from one to the
-other, and a reference is handed over in one step.
+Threads: `take` and `answered` are the loop's, `_look` and all below it the thread's. `_ready` holds the newest
+version that the loop has not taken yet: each end adds or takes it in one step.
 """
 
 from __future__ import annotations
 
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -63,7 +64,7 @@ class Models:
         self._path = path
         self._load = load
         self._scorer = scorer
-        self._ready: Serves | None = None
+        self._ready: deque[Serves] = deque(maxlen=1)
         self._sample: Batch | None = None
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._look, name="mlflink-models", daemon=True)
@@ -77,13 +78,14 @@ class Models:
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
+        if self._watched:
+            self._thread.join()
 
     def take(self) -> Model:
         """The model for the next batch."""
-        if (ready := self._ready) is not None:
-            self._ready = None
-            self.serving = ready
-            _say(f"version {ready.version} serves")
+        if self._ready:
+            self.serving = self._ready.popleft()
+            _say(f"version {self.serving.version} serves")
         return self.serving.model
 
     def answered(self, batch: Batch, start: int, stop: int) -> None:
@@ -100,11 +102,12 @@ class Models:
         if version is not None and not kept:
             _say(f"version {version}, which the checkpoint names, is not in {self._path} any more")
         reasons = []
-        for candidate in kept or reversed(found):
+        for candidate in (*kept, *reversed(found)):
             try:
                 return self._load_version(candidate)
-            except Exception as error:  # noqa: BLE001 - whatever is wrong with it, an older one may do
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with it, another one may do
                 reasons.append(_refusal(candidate, error))
+                _say(reasons[-1])
         told = "; ".join(reasons) or "it has no versions"
         raise ModelError(f"no model in {self._path}: {told}")
 
@@ -136,7 +139,7 @@ class Models:
         except Exception as error:  # noqa: BLE001 - the old version serves on whatever is wrong with it
             _say(_refusal(candidate, error))
         else:
-            self._ready = ready
+            self._ready.append(ready)
 
     def _try(self, model: Model, sample: Batch) -> None:
         parts = list(self._scorer.answer(model, sample))

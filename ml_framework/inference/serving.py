@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from ml_framework.codec import Strings
 from ml_framework.inference.answers import Answer, Refused, Scorer
 from ml_framework.inference.models import Load, Models
 
@@ -55,15 +58,14 @@ class Serving:
 
     def _emit(self, ctx: NodeContext, batch: Batch, part: Answer | Refused, version: int | None) -> None:
         rows = part.stop - part.start
-        nothing = [None] * rows
         source = batch if rows == batch.rows else batch.slice(part.start, part.stop)
         columns: dict[str, Any] = {name: source.received(name) for name in self.carried}
         if isinstance(part, Refused):
-            columns |= dict.fromkeys(self.answers, nothing)
+            columns |= dict.fromkeys(self.answers, [None])
             columns[self.error] = [part.error]
         else:
             columns |= part.columns
-            columns[self.error] = nothing
+            columns[self.error] = Strings.nulls(rows)
         if self.version is not None:
-            columns[self.version] = [version] * rows
+            columns[self.version] = [None] * rows if version is None else np.full(rows, version)
         ctx.emit_rows(columns, source.timestamps)

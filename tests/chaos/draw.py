@@ -35,14 +35,14 @@ _LAST_S: Final = {
     "stop agent": (4.0, 6.0),
     "pause user": (0.3, 1.2),
     "pause taskmanager": (0.3, 1.2),
-    "one-sided abort": (1.2, 2.0),
+    "one-sided abort": (3.2, 4.0),
     "storage fails": (0.5, 2.0),
     "storage slows": (1.0, 3.0),
     "final checkpoint fails": (0.5, 2.0),
 }
 """How long a fault lasts, from and to, for those that do not strike at once."""
 
-CHECKPOINT_TIMEOUT_S: Final = 1.0
+CHECKPOINT_TIMEOUT_S: Final = 3.0
 """In runs where a checkpoint may time out; shorter than a one-sided abort, so that it does."""
 
 NEEDS_CLUSTER: Final = ("kill taskmanager", "pause taskmanager", "storage slows")
