@@ -4,8 +4,8 @@ A thread looks for newer versions. It loads the newest, tries it on rows that we
 ready; the loop takes it between two batches, so all rows of a batch are scored by one version. A version that
 cannot be loaded, or whose answers have another form, is refused: it is told once, and the old one serves on.
 
-Threads: `take` and `answered` are the loop's, `_look` and all below it the thread's. `_ready` holds the newest
-version that the loop has not taken yet: each end adds or takes it in one step.
+Threads: `take` and `answered` are the loop's, `_look` and all below it the thread's. `_ready` holds the
+newest version that the loop has not taken yet; either end adds or takes it in one step.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ class Serving:
         source = batch if rows == batch.rows else batch.slice(part.start, part.stop)
         columns: dict[str, Any] = {name: source.received(name) for name in self.carried}
         if isinstance(part, Refused):
-            columns |= dict.fromkeys(self.answers, [None])
+            columns |= {name: [None] for name in self.answers}
             columns[self.error] = [part.error]
         else:
             columns |= part.columns
