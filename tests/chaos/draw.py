@@ -171,9 +171,9 @@ def draw(seed: int, scenario: str | None = None, kills: int | None = None, *, em
     aborts = any(fault.kind == "one-sided abort" for fault in faults)
     frame_rows = random_.choice((8, 32, 64))
     batch_size = random_.choice((None, 16, 50))
-    pace_s = random_.uniform(0.003, 0.008)
     if aborts:  # a barrier waits for the rows that are queued before it, and has little time
-        batch_size, pace_s = 50, 0.003
+        batch_size = 50
+    pace_s = random_.uniform(0.003, 0.008)
     working_s = 2.0 * len(phases) + sum(fault.after_s + fault.lasts_s + 0.6 for fault in faults)
     steps = int(working_s / pace_s)
     rows_a_step = sum(workers) // len(workers) * (batch_size or frame_rows)
