@@ -32,7 +32,6 @@ class ScoredColumns:
 
     carried: tuple[str, ...]
     answers: tuple[str, ...]
-    version: str | None
     output: tuple[tuple[str, DataType], ...]
     """All of them."""
     error: str = "error"
@@ -74,7 +73,7 @@ def plan_columns(
             f"role {role!r}: {twice[0]!r} would be there twice in the output ({', '.join(names)}): name the "
             "answer or the version differently, or leave the column out of carry"
         )
-    return ScoredColumns(carried, tuple(name for name, _ in answers), version, tuple(output))
+    return ScoredColumns(carried, tuple(name for name, _ in answers), tuple(output))
 
 
 def split(answered: Table, columns: ScoredColumns) -> Scored:

@@ -16,7 +16,7 @@ from ml_framework.spec import RoleKind
 from ml_operator import checks
 from ml_operator.bridge import Bridge, environment_options
 from ml_operator.client import JobMonitor
-from ml_operator.inference import Scored, ScoredColumns, plan_columns, split
+from ml_operator.inference import Scored, plan_columns, split
 from ml_operator.plan import AMConfig, JobPlan, RolePlan
 from ml_operator.recovery import DefaultRestarts, JobOptions, check_checkpoint_storage
 from ml_operator.render import render
@@ -171,42 +171,74 @@ class MLJob:
 
     def add_inference(
         self,
-        name: str,
+        rows: Table,
         *,
-        runner: Callable[[ScoredColumns], Runner],
-        input: Table,  # noqa: A002 - as in `add_role`
+        runner: Callable[..., Runner],
         inputs: Sequence[str],
-        answers: Sequence[tuple[str, DataType]],
+        output: Sequence[tuple[str, DataType]],
         carry: Sequence[str] | None = None,
         version: str | None = None,
-        groups: Mapping[str, Sequence[str] | int] | None = None,
+        name: str = "inference",
+        max_batch: int = 1024,
+        max_delay: timedelta = timedelta(),
         **options: Any,
     ) -> Scored:
-        """Add a role that scores a table; what the integrations' ``inference`` calls.
+        """Add a role that scores a table; what the ``inference`` functions of the integrations call.
+
+        Every row is answered once, in the order of each node's input, with its event time. A batch is scored
+        as soon as its node is free, with the rows that have come until then: one where few come, `max_batch`
+        where many do.
+
+        A row that pre-processing or the model cannot take, or that is answered with NaN, is refused: it comes
+        out as a row of `Scored.refused`, with the error, and every other row of its batch is answered.
+
+        Where the model is a folder of versions (``models/7/``, ``models/8/``), the largest that can be loaded
+        serves, and a newer one takes over within about a second of its appearance, between two batches.
+        `ml_framework.inference.publish` makes a model the next version. One that cannot be loaded, that
+        differs from its checksums, or whose answers have another form is refused: the log says why, and the
+        old one serves on. A job that goes on from a checkpoint begins with the version that it had.
 
         Args:
+            rows: insert-only.
+            runner: makes the role's runner, of the columns `answers`, `carried`, `version` and `error`.
+            inputs: columns or groups that the model is called with; none where a function chooses them.
+            output: columns that the model answers.
+            carry: columns of `rows` that come back beside the answers; None takes all that are in no group.
+            version: name of a BIGINT column with the version that has answered; None for none.
             name: of the role.
-            runner: makes its runner, of the columns that it has to write.
-            input: the table.
-            inputs: columns or groups that the model is called with.
-            answers: columns that the model answers.
-            carry: columns of the input that come back; None takes all that are in no group.
-            version: BIGINT column with the version that has answered; None for none.
-            groups: as for `add_role`.
-            options: the other options of `add_role`.
+            max_batch: rows of a batch, at most.
+            max_delay: longest time that a row waits for its batch to fill while its node is free.
+            options: the other options of `add_role`. A `rowtime` is a column that is carried.
+
+        Returns:
+            The answered rows and the refused ones.
 
         Raises:
             PlanError: the role cannot run as described; the message names it and the remedy.
         """
         columns = plan_columns(
-            name, input, inputs=inputs, answers=answers, carry=carry, groups=groups, version=version
+            name,
+            rows,
+            inputs=inputs,
+            answers=output,
+            carry=carry,
+            groups=options.get("groups"),
+            version=version,
         )
         try:
-            planned = runner(columns)
+            planned = runner(
+                answers=columns.answers, carried=columns.carried, version=version, error=columns.error
+            )
         except PlanError as error:
             raise PlanError(f"role {name!r}: {error}") from None
         answered = self.add_role(
-            name, runner=planned, input=input, output=columns.output, groups=groups, **options
+            name,
+            runner=planned,
+            input=rows,
+            output=columns.output,
+            max_rows=max_batch,
+            max_delay=max_delay,
+            **options,
         )
         return split(answered, columns)
 

@@ -38,7 +38,7 @@ PART_MAY_IMPORT = {
     "checkpoint": {"byte_queue"},
     "codec": set(),
     "context": {"byte_queue", "checkpoint", "codec"},
-    "inference": {"codec", "context"},
+    "inference": {"codec", "context", "runner"},
     "runner": {"context"},
     "rpc": set(),
     "master": {"rpc"},

@@ -16,8 +16,9 @@ Importing this package imports neither TensorFlow nor PyFlink: a job is planned 
 """
 
 from tf_integration.cluster import TFClusterConfig
+from tf_integration.inference import InferenceRunner, inference
 from tf_integration.loss import mean_loss
 from tf_integration.runner import TFRunner
 from tf_integration.tensorboard import TensorBoardRunner
 
-__all__ = ["TFClusterConfig", "TFRunner", "TensorBoardRunner", "mean_loss"]
+__all__ = ["InferenceRunner", "TFClusterConfig", "TFRunner", "TensorBoardRunner", "inference", "mean_loss"]

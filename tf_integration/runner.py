@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ml_framework.errors import PlanError
 from ml_framework.runner import Attempt, PythonRunner
+from ml_framework.spec import ClusterSpec
 from tf_integration import parameter_server, roles
 
 if TYPE_CHECKING:
@@ -90,19 +91,10 @@ class TFRunner(PythonRunner):
 
     def environment(self, attempt: Attempt) -> Mapping[str, str]:
         """The variables of the process; what the user gave in `env` wins."""
-        shares = sum(
-            address.rpartition(":")[0] == attempt.host
-            for role in roles.ALL
-            for address in attempt.cluster.addresses.get(role, ())
-        )
-        threads = self.threads or max(1, len(os.sched_getaffinity(0)) // max(1, shares))
         return {
             "TF_CONFIG": json.dumps(roles.tf_config(attempt.node, attempt.cluster)),
             "TF_GRPC_REUSE_PORT": "1",  # the agent keeps the port beside TensorFlow's server
-            "TF_NUM_INTRAOP_THREADS": str(threads),
-            "TF_NUM_INTEROP_THREADS": str(max(_LEAST_INTEROP_THREADS, threads)),
-            "OMP_NUM_THREADS": str(threads),
-            "TF_CPP_MIN_LOG_LEVEL": "2",
+            **thread_variables(attempt, self.threads),
             "GRPC_VERBOSITY": "ERROR",
             **super().environment(attempt),
         }
@@ -113,3 +105,17 @@ class TFRunner(PythonRunner):
         if not module.startswith("tensorflow."):
             return False
         return name in _PEER_ERRORS or bool(_ECHOES.search(str(error["message"])))
+
+
+def thread_variables(attempt: Attempt, threads: int | None) -> dict[str, str]:
+    """With how many threads TensorFlow computes; None shares the CPUs among the cluster's nodes on a host."""
+    group = roles.ALL if attempt.node.role in roles.ALL else (attempt.node.role,)
+    addresses = attempt.cluster.addresses
+    shares = ClusterSpec({role: addresses.get(role, ()) for role in group}).nodes_on(attempt.host)
+    count = threads or max(1, len(os.sched_getaffinity(0)) // max(1, shares))
+    return {
+        "TF_NUM_INTRAOP_THREADS": str(count),
+        "TF_NUM_INTEROP_THREADS": str(max(_LEAST_INTEROP_THREADS, count)),
+        "OMP_NUM_THREADS": str(count),
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+    }

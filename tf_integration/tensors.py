@@ -41,7 +41,7 @@ def values(records: RecordBatch) -> dict[str, Any]:
     found: dict[str, Any] = dict.fromkeys(records.names)
     for names, block in records.blocks():
         found.update(zip(names, block, strict=True))
-    return {name: _values(records[name]) if value is None else value for name, value in found.items()}
+    return {name: value(records[name]) if block is None else block for name, block in found.items()}
 
 
 def emittable(columns: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
@@ -86,12 +86,13 @@ def _dtype(kind: ColumnType) -> Any:
     return tf.string if kind.storage == "bytes" else tf.as_dtype(kind.storage)
 
 
-def _values(column: Any) -> Any:
+def value(column: Any) -> Any:
+    """A column, or a group, as numpy arrays or as a `tf.RaggedTensor`."""
     match column:
         case Strings() | Binary():
             return _bytes(column.tolist())
         case Decimals():
-            return np.array([np.nan if value is None else float(value) for value in column.tolist()])
+            return np.array([np.nan if number is None else float(number) for number in column.tolist()])
         case Arrays():
             return _ragged(column)
     return column  # a group is an array already
@@ -106,5 +107,5 @@ def _bytes(texts: Sequence[str | bytes | None]) -> Any:
 
 def _ragged(arrays: Arrays) -> Any:
     offsets = arrays.block.offsets
-    elements = _values(arrays.block.trimmed().column(0, arrays.element))
+    elements = value(arrays.block.trimmed().column(0, arrays.element))
     return tf.RaggedTensor.from_row_splits(elements, offsets - offsets[0], validate=False)

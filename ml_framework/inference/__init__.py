@@ -9,9 +9,8 @@
 * `versions` publishes a model as the next version, and finds the newest.
 * `Models` holds the version that serves, loads a newer one beside it, tries it, and hands it over.
 * `Scorer` has a model answer a batch, and finds the rows that it cannot take.
-* `Serving` is the entrypoint of a node: the loop.
-
-A framework adds how a model is loaded (`Load`). Runs in the user's process.
+* `Serving` is the entrypoint of a node: the loop, in the user's process.
+* `runner` plans it, for a framework, which adds how a model is loaded (`Load`).
 """
 
 from ml_framework.inference.answers import Answer, Model, Refused, Scorer

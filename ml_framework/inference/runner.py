@@ -1,0 +1,90 @@
+"""`InferenceRunner`: runs `Serving` with the models of a framework."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ml_framework.errors import PlanError
+from ml_framework.inference.serving import Serving
+from ml_framework.runner import PythonRunner
+from ml_framework.runner.entrypoint import resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from ml_framework.context import NodeContext
+
+_FUNCTIONS = ("factory", "preprocess", "postprocess")
+_COLUMNS = ("answers", "carried", "version", "error")
+
+
+@dataclass(frozen=True)
+class _Scoring:
+    """The entrypoint: travels by value, and loads the framework where it arrives."""
+
+    loader: str
+    settings: Mapping[str, Any]
+    options: Mapping[str, Any]
+
+    def __call__(self, ctx: NodeContext) -> None:
+        Serving(load=resolve(self.loader)(**self.options), **self.settings)(ctx)
+
+
+@dataclass(frozen=True, kw_only=True)
+class InferenceRunner(PythonRunner):
+    """Scores a stream; each node by itself. A framework derives from it how models are loaded.
+
+    Args:
+        model: path of a model, or of a folder of versions, on every machine that scores.
+        answers: columns of the output that the model answers, in order.
+        carried: columns of the input that are columns of the output, too.
+        inputs: columns or groups that are the model's arguments, where there is no `preprocess`; a row in
+            which one of them is null is refused.
+        error: column of the output for why a row was refused.
+        version: column of the output for the version that has answered; None for none.
+        factory: makes the model for a file that holds weights alone.
+        preprocess: makes the model's arguments of a batch.
+        postprocess: makes the answers of what the model returns.
+        threads: that one process computes with; None shares the CPUs among the role's nodes on a host.
+
+    Attributes:
+        loader: ``module:name`` of what makes a `Load`, of `inputs`, `outputs` and the three functions.
+
+    Raises:
+        PlanError: it is not said what the model gets, or something cannot be sent to the nodes.
+    """
+
+    loader: ClassVar[str]
+
+    entrypoint: str | Callable[[Any], object] = field(default="", init=False)
+    model: str
+    answers: tuple[str, ...]
+    carried: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
+    error: str = "error"
+    version: str | None = None
+    factory: Callable[[], Any] | None = None
+    preprocess: Callable[[Any], Any] | None = None
+    postprocess: Callable[[Any], Any] | None = None
+    threads: int | None = None
+
+    def __post_init__(self) -> None:
+        if bool(self.inputs) == (self.preprocess is not None):
+            raise PlanError(
+                "say what the model gets: by inputs=, columns or groups in the order of its arguments, or by "
+                "preprocess=, a function of the batch"
+            )
+        if self.threads is not None and self.threads < 1:
+            raise PlanError(f"threads is {self.threads}, it must be at least 1")
+        settings = {name: getattr(self, name) for name in _COLUMNS}
+        functions = {name: getattr(self, name) for name in _FUNCTIONS}
+        scoring = _Scoring(
+            self.loader,
+            {"model": self.model, "required": self.inputs, **settings},
+            {"inputs": self.inputs, "outputs": self.answers, **functions},
+        )
+        object.__setattr__(self, "entrypoint", scoring)
+        super().__post_init__()
+        for name in _FUNCTIONS:  # they travel in the entrypoint
+            object.__setattr__(self, name, None)
