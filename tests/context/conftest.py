@@ -127,9 +127,9 @@ class Task:
         """Say that the input has ended."""
         self._in.send(FrameKind.END)
 
-    def send(self, columns: Mapping[str, Any], layout: Layout) -> None:
+    def send(self, columns: Mapping[str, Any], layout: Layout, timestamps: Any = None) -> None:
         """Send a frame of these columns."""
-        self._in.send(FrameKind.BATCH, encode(layout, columns))
+        self._in.send(FrameKind.BATCH, encode(layout, columns, timestamps))
 
     def answers(self) -> list[Frame]:
         """The frames that have come out so far, without waiting."""

@@ -89,3 +89,41 @@ def test_a_role_without_output_is_told_so(make_task: Callable[..., Any]) -> None
     task = make_task(sink=None)
     with task.running() as ctx, pytest.raises(EmitError, match=r"worker has no output.*output="):
         ctx.emit(id=[1])
+
+
+def test_rows_may_have_times_of_their_own(task: Any) -> None:
+    """Each keeps its own, also where they are more than a frame takes."""
+    times = np.arange(100, dtype=np.int64) * 7
+    with task.running() as ctx:
+        ctx.emit_rows({"id": np.arange(100)}, times)
+        sent = []
+        for frame in task.answers():
+            sent += decode(OUT, frame.payload).timestamps.tolist()
+            frame.release()
+    assert sent == times.tolist()
+
+
+def test_rows_can_be_sent_back_as_they_came(make_task: Callable[..., Any]) -> None:
+    """Whole, in part, and from a copy: with nulls, and with their times."""
+    columns = [("n", "INT"), ("name", "STRING"), ("f", "FLOAT NOT NULL")]
+    layout = plan_layout(Schema.parse(columns), timestamps=True)
+    task = make_task(source=layout, sink=layout)
+    values = {"n": np.ma.array([1, 2, 3], mask=[0, 1, 0]), "name": ["a", None, "c"], "f": [0.5, 1.5, 2.5]}
+    task.send(values, layout, [10, 20, 30])
+    with task.running() as ctx:
+        batch = next(iter(ctx.batches()))
+        for part in (batch, batch.slice(1, 3), batch.slice(0, 2).copy()):
+            ctx.emit_rows({name: part.received(name) for name in part}, part.timestamps)
+        found = []
+        for frame in task.answers():
+            rows = decode(layout, frame.payload)
+            known = [
+                None if null else n for n, null in zip(rows["n"].tolist(), ~rows.valid("n"), strict=True)
+            ]
+            found.append((known, rows["name"].tolist(), rows["f"].tolist(), rows.timestamps.tolist()))
+            frame.release()
+    assert found == [
+        ([1, None, 3], ["a", None, "c"], [0.5, 1.5, 2.5], [10, 20, 30]),
+        ([None, 3], [None, "c"], [1.5, 2.5], [20, 30]),
+        ([1, None], ["a", None], [0.5, 1.5], [10, 20]),
+    ]
