@@ -85,7 +85,7 @@ def test_the_page_about_inference_shows_what_runs(tmp_path: Path, monkeypatch: p
         (tmp_path / block.split("\n", 1)[0].removeprefix("# ")).write_text(block)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
-    runpy.run_path("model.py", run_name="__main__")
+    runpy.run_path("doubles.py", run_name="__main__")
     found = runpy.run_path("job.py")["found"]
     assert found == [(1, 1.5, 3.0, 1), (3, -4.0, -8.0, 1)]
 
