@@ -33,8 +33,8 @@ def alone(ctx: TFContext) -> None:
     }
     (folder / "alone.json").write_text(json.dumps(found))
     eventually((folder / "beside.json").exists, timeout_s=60)
-    print("waits")
     try:
+        print("waits")  # from here on it may be asked to end
         for _ in ctx.dataset():
             print("got more")
     finally:
