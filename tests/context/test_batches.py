@@ -191,7 +191,8 @@ def test_returning_early_ends_the_output_and_refuses_further_input(task: Any) ->
     with task.running() as ctx:
         next(iter(ctx.batches()))
         ctx.emit(id=[1])
-    assert [kind for kind, _ in task.last] == [BATCH, STATE, END]
+    emitted, (state, _), end = task.last
+    assert [emitted, state, end] == [(BATCH, [1]), STATE, (END, None)]
     with pytest.raises(QueueClosed, match="closed by its consumer"):
         task.rows(1)
 
@@ -253,6 +254,7 @@ def test_a_codec_above_the_columns_makes_lists(make_task: Callable[..., Any]) ->
             frame.release()
     assert batches == [[{"a": 1}, None], [[2]]]
     assert sent == [['{"a": 1}', None], ["[2]"]]
+    assert [kind for kind, _ in task.last] == [STATE, END]
 
 
 def test_an_answer_that_flink_never_sends_is_refused(task: Any) -> None:

@@ -221,7 +221,8 @@ def test_without_objects_and_carried_rows_a_barrier_has_no_state(task: Any) -> N
     task.end()
     with task.running() as ctx:
         assert sum(batch.rows for batch in ctx.batches(2)) == 4
-    assert [kind for kind, _ in task.last] == [CUT, STATE, END]
+    cut, (state, _), end = task.last
+    assert [cut, state, end] == [(CUT, 1), STATE, (END, None)]
 
 
 def test_each_node_keeps_what_is_its_own(make_task: Make) -> None:

@@ -30,6 +30,7 @@ def test_rows_get_the_largest_timestamp_of_the_batch_last_yielded(task: Any) -> 
             sent.append(decode(OUT, frame.payload).timestamps.tolist())
             frame.release()
     assert sent == [[np.iinfo(np.int64).min], [20, 20]]
+    assert [kind for kind, _ in task.last] == [FrameKind.STATE, FrameKind.END]
 
 
 def test_many_rows_become_frames_of_the_planned_size(task: Any) -> None:
