@@ -63,7 +63,7 @@ def plan_columns(
     _check_named(role, "carry", carried, single)
     output = [
         *((name, types[name]) for name in carried),
-        *((name, _nullable(data_type)) for name, data_type in answers),
+        *((name, data_type.nullable()) for name, data_type in answers),  # a refused row has no answer
         *([] if version is None else [(version, DataTypes.BIGINT())]),
         (ScoredColumns.error, DataTypes.STRING()),
     ]
@@ -87,8 +87,3 @@ def _check_named(role: str, option: str, names: Sequence[str], there: Sequence[s
     for name in names:
         if name not in there:
             raise PlanError(f"role {role!r}: {option} names {name!r}; there are {', '.join(there)}")
-
-
-def _nullable(data_type: DataType) -> DataType:
-    """The type with nulls: a refused row has no answer."""
-    return data_type.nullable()

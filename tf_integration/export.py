@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
 import tensorflow as tf
+
+from ml_framework.context.atomic import sync, sync_one
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,30 +45,14 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
         part = Path(folder) / path.name
         write(part)
-        _sync(part)
+        sync(part)
         if path.is_dir():
             path.rename(Path(folder) / "former")
         part.replace(path)
-        _sync_one(path.parent)
+        sync_one(path.parent)
 
 
 def write_nowhere(name: str, write: Callable[[Path], object]) -> None:
     """Have `write` write what nobody is to find."""
     with tempfile.TemporaryDirectory() as folder:
         write(Path(folder) / name)
-
-
-def _sync(path: Path) -> None:
-    """Bring `path`, and all that is in it, to the disk."""
-    if path.is_dir():
-        for entry in path.iterdir():
-            _sync(entry)
-    _sync_one(path)
-
-
-def _sync_one(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

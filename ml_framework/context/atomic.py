@@ -25,12 +25,20 @@ def write_atomically(path: Path, content: bytes | Callable[[IO[bytes]], object])
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
-    sync_folder(path.parent)
+    sync_one(path.parent)
 
 
-def sync_folder(folder: Path) -> None:
-    """Bring the names of what is in `folder` to the disk."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+def sync(path: Path) -> None:
+    """Bring `path`, and all that is in it, to the disk."""
+    if path.is_dir():
+        for entry in path.iterdir():
+            sync(entry)
+    sync_one(path)
+
+
+def sync_one(path: Path) -> None:
+    """Bring a file, or the names of what is in a folder, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

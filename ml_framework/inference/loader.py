@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ml_framework.errors import ModelError
@@ -43,12 +44,7 @@ class ModelLoader(ABC):
         Raises:
             ModelError: there is none, or its form is not known.
         """
-        function = self.load(path)
-
-        def model(batch: Batch) -> Mapping[str, NDArray[Any]]:
-            return self.answered(function, batch)
-
-        return model
+        return partial(self.answered, self.load(path))
 
     @abstractmethod
     def load(self, path: Path) -> Callable[..., Any]:

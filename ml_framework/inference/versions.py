@@ -12,14 +12,16 @@ A version is a folder whose name is a number. It appears by a rename, so that wh
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from ml_framework.context.atomic import sync_folder
+from ml_framework.context.atomic import sync, sync_one
 from ml_framework.errors import ModelError
+
+if TYPE_CHECKING:
+    import os
 
 CHECKSUMS = "SHA256SUMS"
 
@@ -69,12 +71,12 @@ def publish(
             part.mkdir()
             shutil.copy2(source, part)
         _write_checksums(part)
-        _sync(part)
+        sync(part)
         path = target / str(number)
         if path.exists():
             raise FileExistsError(f"{path} is there already: a version that was published does not change")
         part.rename(path)
-    sync_folder(target)
+    sync_one(target)
     return Version(number, path)
 
 
@@ -111,16 +113,6 @@ def _write_checksums(folder: Path) -> None:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _sync(folder: Path) -> None:
-    for path in folder.rglob("*"):
-        if path.is_dir():
-            sync_folder(path)
-        else:
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
-    sync_folder(folder)
 
 
 def _number(path: Path) -> int | None:
