@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,11 +15,22 @@ from ml_framework.errors import PlanError
 from ml_framework.spec import RoleKind, RoleSpec
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pyflink.common import Configuration
 
     from ml_operator.plan import JobPlan, RolePlan
 
 _MAX_ROWTIME_PRECISION = 3
+
+
+@contextmanager
+def naming(role: str) -> Iterator[None]:
+    """Have what is wrong with a role name it."""
+    try:
+        yield
+    except PlanError as error:
+        raise PlanError(f"role {role!r}: {error}") from None
 
 
 def check_runtime_mode(options: Configuration) -> None:

@@ -1,48 +1,98 @@
-"""The columns of a role that scores a table, and what becomes of its rows: the answered, and the refused."""
+"""The columns of a role that scores rows, and what becomes of its rows: the answered, and the refused."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
+from pyflink.common.typeinfo import TypeInformation, Types
 from pyflink.table import DataTypes, Table
-from pyflink.table.expressions import col
+from pyflink.table.types import DataType
 
 from ml_framework.errors import PlanError
-from ml_operator.table import data_types
+from ml_operator.table import data_types, field_types
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pyflink.table.types import DataType
+    from pyflink.datastream import DataStream
+
+    from ml_operator.table import Output, RoleRows
+
+ERROR = "error"
+"""The column of a role's output for why a row was refused."""
 
 
-class Scored(NamedTuple):
-    """What comes out of a role that scores a table."""
-
-    rows: Table
-    """The answered rows: what was carried, the answers, and the version, in this order."""
-    refused: Table
-    """The rows that the model cannot take: what was carried, the version, and the STRING `error`."""
+def located(model: str | os.PathLike[str]) -> str:
+    """A URL as it is, a path from the root; neither need exist here."""
+    return str(model) if "://" in str(model) else os.path.abspath(model)  # noqa: PTH100 - keeps links
 
 
 @dataclass(frozen=True)
 class ScoredColumns:
-    """The columns of a role's output."""
+    """The columns of a role's output: what is carried, the answers, the version, and the error."""
 
     carried: tuple[str, ...]
     answers: tuple[str, ...]
-    output: tuple[tuple[str, DataType], ...]
-    """All of them."""
-    error: str = "error"
+    fields: tuple[tuple[str, Any], ...]
+    """Names and types, PyFlink's `DataType` for a table and `TypeInformation` for a stream."""
+
+    @property
+    def output(self) -> Output:
+        """All of them."""
+        return self.without()
+
+    def without(self, *names: str) -> Output:
+        """All but these."""
+        kept = [(name, kind) for name, kind in self.fields if name not in names]
+        if isinstance(kept[0][1], DataType):
+            return kept
+        return Types.ROW_NAMED([name for name, _ in kept], [kind for _, kind in kept])
+
+    def positions(self, *without: str) -> list[int]:
+        """Where all columns but these are."""
+        return [index for index, (name, _) in enumerate(self.fields) if name not in without]
+
+
+class Scored:
+    """What comes out of a role that scores: Tables for a table, DataStreams for a stream.
+
+    One that is not asked for costs nothing.
+    """
+
+    def __init__(self, answered: RoleRows, columns: ScoredColumns) -> None:
+        self._answered = answered
+        self._columns = columns
+
+    @cached_property
+    def rows(self) -> Any:
+        """The answered rows: what was carried, the answers, and the version, in this order."""
+        return self._part("answered", ERROR, refused=False)
+
+    @cached_property
+    def refused(self) -> Any:
+        """The rows that the model cannot take: what was carried, the version, and the STRING `error`."""
+        return self._part("refused", *self._columns.answers, refused=True)
+
+    def _part(self, name: str, *without: str, refused: bool) -> Table | DataStream:
+        columns = self._columns
+        return self._answered.part(
+            name,
+            columns.without(*without),
+            columns.positions(*without),
+            len(columns.fields) - 1,
+            null=not refused,
+        )
 
 
 def plan_columns(
     role: str,
-    rows: Table,
+    rows: Table | DataStream,
     *,
     inputs: Sequence[str],
-    answers: Sequence[tuple[str, DataType]],
+    answers: Sequence[tuple[str, DataType | TypeInformation]],
     carry: Sequence[str] | None,
     groups: Mapping[str, Sequence[str] | int] | None,
     version: str | None,
@@ -52,7 +102,8 @@ def plan_columns(
     Raises:
         PlanError: a name is there twice, or is no column of the input; the message names the remedy.
     """
-    types = data_types(role, rows)
+    of_table = isinstance(rows, Table)
+    types: Mapping[str, Any] = data_types(role, rows) if of_table else field_types(role, rows)
     groups = groups or {}
     grouped = {
         name for group, names in groups.items() for name in ([group] if isinstance(names, int) else names)
@@ -61,29 +112,34 @@ def plan_columns(
     carried = tuple(single if carry is None else carry)
     _check_named(role, "inputs", inputs, [*single, *groups])
     _check_named(role, "carry", carried, single)
-    output = [
+    _check_answers(role, answers, DataType if of_table else TypeInformation)
+    fields = [
         *((name, types[name]) for name in carried),
-        *((name, data_type.nullable()) for name, data_type in answers),  # a refused row has no answer
-        *([] if version is None else [(version, DataTypes.BIGINT())]),
-        (ScoredColumns.error, DataTypes.STRING()),
+        *((name, kind.nullable() if of_table else kind) for name, kind in answers),  # refused: no answer
+        *([] if version is None else [(version, DataTypes.BIGINT() if of_table else Types.LONG())]),
+        (ERROR, DataTypes.STRING() if of_table else Types.STRING()),
     ]
-    names = [name for name, _ in output]
+    names = [name for name, _ in fields]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise PlanError(
             f"role {role!r}: {twice[0]!r} would be there twice in the output ({', '.join(names)}): name the "
             "answer or the version differently, or leave the column out of carry"
         )
-    return ScoredColumns(carried, tuple(name for name, _ in answers), tuple(output))
-
-
-def split(answered: Table, columns: ScoredColumns) -> Scored:
-    """The rows that were answered, and those that were refused."""
-    error = col(columns.error)
-    rows = answered.filter(error.is_null).drop_columns(error)
-    return Scored(rows, answered.filter(error.is_not_null).drop_columns(*map(col, columns.answers)))
+    return ScoredColumns(carried, tuple(name for name, _ in answers), tuple(fields))
 
 
 def _check_named(role: str, option: str, names: Sequence[str], there: Sequence[str]) -> None:
     for name in names:
         if name not in there:
             raise PlanError(f"role {role!r}: {option} names {name!r}; there are {', '.join(there)}")
+
+
+def _check_answers(role: str, answers: Sequence[tuple[str, Any]], wanted: type) -> None:
+    if not answers:
+        raise PlanError(f"role {role!r}: output names no answer: say what the model answers")
+    for name, kind in answers:
+        if not isinstance(kind, wanted):
+            raise PlanError(
+                f"role {role!r}: the type of the answer {name!r} is {kind}; a Table takes pyflink.table's "
+                "DataTypes, a DataStream pyflink.common's Types"
+            )

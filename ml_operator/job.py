@@ -16,21 +16,25 @@ from ml_framework.spec import RoleKind
 from ml_operator import checks
 from ml_operator.bridge import Bridge, environment_options
 from ml_operator.client import JobMonitor
-from ml_operator.inference import Scored, plan_columns, split
+from ml_operator.inference import ERROR, Scored, located, plan_columns
 from ml_operator.plan import AMConfig, JobPlan, RolePlan
 from ml_operator.recovery import DefaultRestarts, JobOptions, check_checkpoint_storage
 from ml_operator.render import render
-from ml_operator.table import Output, Rows, RowStream, schema_of
+from ml_operator.table import ANNOUNCED, Output, RoleRows, Rows, RowStream, schema_of
 from ml_operator.translate import Translation
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from pyflink.common import JobClient
+    from pyflink.common.typeinfo import TypeInformation
     from pyflink.datastream import DataStream, StreamExecutionEnvironment
     from pyflink.table.types import DataType
 
+    from ml_framework.inference import Padding
+    from ml_framework.inference.runner import InferenceRunner
     from ml_framework.rpc.wire import ClusterStatus
 
 _DEFAULT_MAX_DELAY = timedelta(milliseconds=20)
@@ -131,59 +135,49 @@ class MLJob:
         Raises:
             PlanError: the role cannot run as described; the message names it and the remedy.
         """
-        options = self._job_options(input)
-        has_state = input is not None or runner.answers_checkpoints
-        checkpointed = has_state and options.checkpoints()
-        spec = checks.check_role(
-            self._plan,
-            options.env,
+        back = self._add_role(
             name,
-            parallelism=parallelism,
-            kind=kind,
-            restartable=output is None and not checkpointed,
-        )
-        if checkpointed:
-            check_checkpoint_storage(name, options)
-        runner.validate(name)
-        rows = None if input is None else self._read(name, input, parallelism)
-        j_output = None if output is None else self._rows.output_type(name, output)
-        layouts = _Layouts(name, rows, j_output, groups, max_rows)
-        checks.check_codec(name, codec, layouts.input, layouts.output)
-        frames = layouts.input or (NO_COLUMNS if has_state else None)
-        program = Program(
+            input,
             runner=runner,
-            input_layout=frames.to_json() if frames else None,
-            output_layout=layouts.output.to_json() if layouts.output else None,
+            parallelism=parallelism,
+            output=output,
+            kind=kind,
+            partition_by=partition_by,
+            rowtime=rowtime,
+            groups=groups,
             codec=codec,
-            max_delay_s=checks.check_max_delay(name, max_delay),
+            max_delay=max_delay,
             max_rows=max_rows,
-            python=checks.check_python(name, python),
-            restartable=spec.restartable,
+            python=python,
         )
-        role = RolePlan(spec, program, layouts.input, layouts.output, partition_by, rowtime)
-        checks.check_columns(role)
-        self._restarts.apply(options)
-        self._plan = JobPlan(self._plan.name, self._plan.master, (*self._plan.roles, role))
-        j_rows = self._translation.add_role(role, self._plan.spec, rows, j_output)
-        if output is None:
-            return None
-        return self._rows.write(j_rows, output, j_output, rowtime, f"{self._plan.name}/{name}")
+        return None if back is None else back.all()
 
     def add_inference(
         self,
-        rows: Table,
+        rows: Table | DataStream,
+        model: str | os.PathLike[str],
         *,
-        runner: Callable[..., Runner],
-        inputs: Sequence[str],
-        output: Sequence[tuple[str, DataType]],
+        runner: Callable[..., InferenceRunner],
+        output: Sequence[tuple[str, DataType | TypeInformation]],
+        inputs: Sequence[str] = (),
+        preprocess: Callable[[Any], Any] | None = None,
+        postprocess: Callable[[Any], Any] | None = None,
+        padding: Padding | None = None,
+        factory: Callable[[], Any] | None = None,
         carry: Sequence[str] | None = None,
         version: str | None = None,
+        control: Table | DataStream | None = None,
+        threads: int | None = None,
         name: str = "inference",
+        parallelism: int = 1,
         max_batch: int = 1024,
         max_delay: timedelta = timedelta(),
-        **options: Any,
+        groups: Mapping[str, Sequence[str] | int] | None = None,
+        partition_by: str | None = None,
+        rowtime: str | None = None,
+        python: str | Path | None = None,
     ) -> Scored:
-        """Add a role that scores a table; what the ``inference`` functions of the integrations call.
+        """Add a role that scores rows; what the ``inference`` functions of the integrations call.
 
         Every row is answered once, in the order of each node's input, with its event time. A batch is scored
         as soon as its node is free, with the rows that have come until then: one where few come, `max_batch`
@@ -200,15 +194,33 @@ class MLJob:
 
         Args:
             rows: insert-only.
-            runner: makes the role's runner, of the columns `answers`, `carried`, `version` and `error`.
-            inputs: columns or groups that the model is called with; none where a function chooses them.
-            output: columns that the model answers.
+            model: a path on every machine that scores, or a URL that fsspec knows (``s3://…``): a model, as
+                the framework has it, or a folder of versions of one.
+            runner: makes the role's runner, that of a framework.
+            output: columns that the model answers, as ``(name, type)``: a `DataType` of pyflink.table where
+                `rows` is a Table, a `TypeInformation` of pyflink.common where it is a DataStream. A dict of
+                arrays or tensors is taken by name, one or several in this order; each has a value for every
+                row.
+            inputs: columns or groups that the model is called with, in order; a row in which one of them is
+                null is refused.
+            preprocess: instead of `inputs`, makes the arguments of the model of a batch: a tuple, a dict for
+                arguments by name, or the only one.
+            postprocess: makes the answers of what the model returns.
+            padding: makes tensors of the ARRAY columns among `inputs`.
+            factory: makes the model for a file that holds weights alone.
             carry: columns of `rows` that come back beside the answers; None takes all that are in no group.
             version: name of a BIGINT column with the version that has answered; None for none.
+            control: rows of one integer, the number of the version in the folder that shall serve from then
+                on, be it newer or older; None has the newest serve.
+            threads: that one process computes with; None shares the CPUs among the role's nodes on a host.
             name: of the role.
+            parallelism: number of nodes.
             max_batch: rows of a batch, at most.
             max_delay: longest time that a row waits for its batch to fill while its node is free.
-            options: the other options of `add_role`. A `rowtime` is a column that is carried.
+            groups: input columns as tensors, as for `add_role`.
+            partition_by: input column whose equal values go to one node, as for `add_role`.
+            rowtime: carried column that is the time attribute of the output, as for `add_role`.
+            python: interpreter of the nodes' processes, as for `add_role`.
 
         Returns:
             The answered rows and the refused ones.
@@ -217,30 +229,39 @@ class MLJob:
             PlanError: the role cannot run as described; the message names it and the remedy.
         """
         columns = plan_columns(
+            name, rows, inputs=inputs, answers=output, carry=carry, groups=groups, version=version
+        )
+        with checks.naming(name):
+            planned = runner(
+                model=located(model),
+                answers=columns.answers,
+                carried=columns.carried,
+                inputs=tuple(inputs),
+                error=ERROR,
+                version=version,
+                announced=None if control is None else ANNOUNCED,
+                factory=factory,
+                padding=padding,
+                preprocess=preprocess,
+                postprocess=postprocess,
+                threads=threads,
+            )
+        answered = self._add_role(
             name,
             rows,
-            inputs=inputs,
-            answers=output,
-            carry=carry,
-            groups=options.get("groups"),
-            version=version,
-        )
-        try:
-            planned = runner(
-                answers=columns.answers, carried=columns.carried, version=version, error=columns.error
-            )
-        except PlanError as error:
-            raise PlanError(f"role {name!r}: {error}") from None
-        answered = self.add_role(
-            name,
             runner=planned,
-            input=rows,
+            parallelism=parallelism,
             output=columns.output,
+            control=control,
+            partition_by=partition_by,
+            rowtime=rowtime,
+            groups=groups,
             max_rows=max_batch,
             max_delay=max_delay,
-            **options,
+            python=python,
         )
-        return split(answered, columns)
+        assert answered is not None
+        return Scored(answered, columns)
 
     addAMRole = add_am_role  # noqa: N815 - the spelling of the original design
     addRole = add_role  # noqa: N815
@@ -273,6 +294,62 @@ class MLJob:
         """
         JobMonitor(client, self._bridge, self._translation.node_uid).wait(on_status, every)
 
+    def _add_role(
+        self,
+        name: str,
+        source: Table | DataStream | None,
+        *,
+        runner: Runner,
+        parallelism: int,
+        output: Output | None,
+        max_delay: timedelta,
+        max_rows: int,
+        partition_by: str | None,
+        rowtime: str | None,
+        groups: Mapping[str, Sequence[str] | int] | None,
+        python: str | Path | None,
+        kind: RoleKind | Literal["drives", "serves", "side"] = RoleKind.DRIVES,
+        codec: str = "columns",
+        control: Table | DataStream | None = None,
+    ) -> RoleRows | None:
+        options = self._job_options(source)
+        has_state = source is not None or runner.answers_checkpoints
+        checkpointed = has_state and options.checkpoints()
+        spec = checks.check_role(
+            self._plan,
+            options.env,
+            name,
+            parallelism=parallelism,
+            kind=kind,
+            restartable=output is None and not checkpointed,
+        )
+        if checkpointed:
+            check_checkpoint_storage(name, options)
+        runner.validate(name)
+        rows = self._read(name, source, parallelism, control)
+        j_output = None if output is None else self._rows.output_type(name, output)
+        layouts = _Layouts(name, rows, j_output, groups, max_rows)
+        checks.check_codec(name, codec, layouts.input, layouts.output)
+        frames = layouts.input or (NO_COLUMNS if has_state else None)
+        program = Program(
+            runner=runner,
+            input_layout=frames.to_json() if frames else None,
+            output_layout=layouts.output.to_json() if layouts.output else None,
+            codec=codec,
+            max_delay_s=checks.check_max_delay(name, max_delay),
+            max_rows=max_rows,
+            python=checks.check_python(name, python),
+            restartable=spec.restartable,
+        )
+        role = RolePlan(spec, program, layouts.input, layouts.output, partition_by, rowtime)
+        checks.check_columns(role)
+        self._restarts.apply(options)
+        self._plan = JobPlan(self._plan.name, self._plan.master, (*self._plan.roles, role))
+        j_rows = self._translation.add_role(role, self._plan.spec, rows, j_output)
+        if output is None:
+            return None
+        return RoleRows(self._rows, j_rows, output, j_output, rowtime, f"{self._plan.name}/{name}")
+
     def _job_options(self, source: Table | DataStream | None = None) -> JobOptions:
         """The options of the job as they are now; a table tells of its environment."""
         if isinstance(source, Table) and self._table_env is None:
@@ -283,8 +360,21 @@ class MLJob:
     def _rows(self) -> Rows:
         return Rows(self._bridge, self._table_env or StreamTableEnvironment.create(self._env))
 
-    def _read(self, name: str, source: Table | DataStream, parallelism: int) -> RowStream:
-        return self._rows.read(name, source, parallelism, f"{self._plan.name}/{name}")
+    def _read(
+        self,
+        name: str,
+        source: Table | DataStream | None,
+        parallelism: int,
+        control: Table | DataStream | None,
+    ) -> RowStream | None:
+        if source is None:
+            return None
+        uid = f"{self._plan.name}/{name}"
+        rows = self._rows.read(name, source, parallelism, uid)
+        if control is None:
+            return rows
+        numbers = self._rows.read(f"{name}, control", control, 1, f"{uid}/control")
+        return self._rows.announced(name, rows, numbers, f"{uid}/announced")
 
 
 class _Layouts:

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from pyflink.common.typeinfo import TypeInformation
+from pyflink.common.typeinfo import PickledBytesTypeInfo, RowTypeInfo, TupleTypeInfo, TypeInformation
 from pyflink.datastream import DataStream, KeyedStream
+from pyflink.java_gateway import get_gateway
 from pyflink.table import DataTypes, StreamTableEnvironment, Table
 from pyflink.table.types import DataType, _from_java_data_type, _to_java_data_type
 from pyflink.util.exceptions import TableException
+from pyflink.util.java_utils import to_jarray
 
 from ml_framework.codec import Schema
 from ml_framework.errors import PlanError
@@ -18,6 +20,8 @@ from ml_framework.errors import PlanError
 if TYPE_CHECKING:
     from ml_operator.bridge import Bridge
 
+ANNOUNCED = "announced version"
+"""The column that `Rows.announced` adds."""
 Output: TypeAlias = Sequence[tuple[str, DataType]] | TypeInformation
 
 
@@ -62,6 +66,60 @@ def data_types(role: str, table: Table) -> dict[str, DataType]:
             )
         types[column.name] = found
     return types
+
+
+def field_types(role: str, stream: DataStream) -> dict[str, TypeInformation]:
+    """The fields of the elements of `stream`; an element that is no row is the one field "f0".
+
+    Raises:
+        PlanError: the stream's type is not known.
+    """
+    keyed = isinstance(stream, KeyedStream)
+    info = stream._original_data_type_info if keyed else stream.get_type()
+    if isinstance(info, RowTypeInfo):
+        return dict(zip(info.get_field_names(), info.get_field_types(), strict=True))
+    if isinstance(info, TupleTypeInfo):
+        return {f"f{index}": kind for index, kind in enumerate(info.get_field_types())}
+    if isinstance(info, PickledBytesTypeInfo):
+        raise PlanError(
+            f"role {role!r}: the type of its input is not known: say output_type= where the stream is made"
+        )
+    return {"f0": info}
+
+
+@dataclass(frozen=True)
+class RoleRows:
+    """The rows that come back from a role, and what they were declared to be."""
+
+    rows: Rows
+    j_rows: Any
+    """A Java ``DataStream<RowData>``."""
+    output: Output
+    j_type: Any
+    """The Java `DataType` of a row."""
+    rowtime: str | None
+    uid: str
+
+    def all(self) -> Table | DataStream:
+        """As they were declared."""
+        return self.rows.write(self.j_rows, self.output, self.j_type, self.rowtime, self.uid)
+
+    def part(
+        self, name: str, output: Output, columns: Sequence[int], flag: int, *, null: bool
+    ) -> Table | DataStream:
+        """The rows in which column `flag` is null, or those in which it is not.
+
+        Args:
+            name: of the part.
+            output: what is left of a row: the columns at the positions `columns`.
+            columns: by position.
+            flag: position of the column that is looked at.
+            null: whether its value is null in the rows of the part.
+        """
+        uid = f"{self.uid}/{name}"
+        j_type = self.rows.output_type("", output)
+        j_rows = self.rows.part(self.j_rows, flag, columns, j_type, f"{uid}/part", null=null)
+        return self.rows.write(j_rows, output, j_type, self.rowtime, uid)
 
 
 class Rows:
@@ -113,6 +171,30 @@ class Rows:
             raise PlanError(f"role {role!r}: output has no columns: name at least one, or leave output out")
         fields = [DataTypes.FIELD(name, data_type) for name, data_type in output]
         return _to_java_data_type(DataTypes.ROW(fields))
+
+    def part(
+        self, j_rows: Any, flag: int, columns: Sequence[int], j_type: Any, uid: str, *, null: bool
+    ) -> Any:
+        """`columns` of the rows in which column `flag` is null, or is not, as rows of `j_type`."""
+        j_columns = to_jarray(get_gateway().jvm.int, columns)
+        return self._streams.part(j_rows, flag, null, j_columns, j_type, uid)
+
+    def announced(self, role: str, rows: RowStream, control: RowStream, uid: str) -> RowStream:
+        """`rows` with one more column: the last number that `control` had sent before, null before the first.
+
+        Raises:
+            PlanError: `control` is no stream of integers.
+        """
+        columns = control.schema.columns
+        if len(columns) != 1 or not columns[0].type.is_integer:
+            found = ", ".join(f"{column.name} {column.type}" for column in columns)
+            raise PlanError(
+                f"role {role!r}: control has the columns {found}; it must have one, an integer, the number "
+                "of the version that shall serve"
+            )
+        j_type = self._streams.withNumber(rows.j_type, ANNOUNCED)
+        j_rows = self._streams.announced(rows.j_stream, control.j_stream, control.j_row_type, j_type, uid)
+        return RowStream(j_rows, j_type, schema_of(j_type), rows.keyed)
 
     def write(
         self, j_rows: Any, output: Output, j_type: Any, rowtime: str | None, uid: str

@@ -65,6 +65,10 @@ class TFModels(ModelLoader):
             "of a SavedModel"
         )
 
+    def argument(self, name: str, values: Any) -> Any:  # noqa: ARG002 - text and ragged tensors, too
+        """A column or group as it is."""
+        return values
+
     def array(self, values: Any) -> NDArray[Any]:
         """A tensor as an array."""
         array: NDArray[Any] = tf.convert_to_tensor(values).numpy()

@@ -1,17 +1,16 @@
-"""`inference`: a table goes through a model of PyTorch and comes back, with `InferenceRunner` below it."""
+"""`inference`: rows go through a model of PyTorch and come back, with `InferenceRunner` below it."""
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ml_framework.inference import runner as base
 from torch_integration.runner import thread_variables
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    import os
+    from collections.abc import Mapping
 
     from ml_framework.runner import Attempt
     from ml_operator import MLJob
@@ -35,20 +34,8 @@ class InferenceRunner(base.InferenceRunner):
         return {**thread_variables(attempt, self.threads), **super().environment(attempt)}
 
 
-def inference(
-    job: MLJob,
-    rows: Any,
-    model: str | os.PathLike[str],
-    *,
-    output: Sequence[tuple[str, Any]],
-    inputs: Sequence[str] = (),
-    preprocess: Callable[[Any], Any] | None = None,
-    postprocess: Callable[[Any], Any] | None = None,
-    factory: Callable[[], Any] | None = None,
-    threads: int | None = None,
-    **options: Any,
-) -> Scored:
-    """Score every row of a table with a model of PyTorch; `MLJob.add_inference` says what holds.
+def inference(job: MLJob, rows: Any, model: str | os.PathLike[str], **options: Any) -> Scored:
+    """Score every row with a model of PyTorch.
 
     ::
 
@@ -58,32 +45,21 @@ def inference(
         )
         t_env.create_temporary_view("scores", scored.rows)
 
+    A model computes on the GPU where its process sees one (``CUDA_VISIBLE_DEVICES``), else on the CPU; what
+    `preprocess` makes is moved there.
+
     Args:
         job: with an application master.
-        rows: a Table, insert-only.
-        model: path, on every machine that scores, of a file or of a folder of versions of one: a program of
-            ``torch.export.save`` (``.pt2``), a TorchScript, or a state dict, with `factory`.
-        output: columns that the model answers, as ``(name, DataType)``. A dict of tensors is taken by name, a
-            tensor or several in this order; each has a value for every row.
-        inputs: columns or groups that the model is called with, in order; a row in which one of them is null
-            is refused.
-        preprocess: instead of `inputs`, makes the arguments of the model of a
-            `torch_integration.batches.Batch`: a tuple, a dict for arguments by name, or the only one.
-        postprocess: makes the answers of what the model returns.
-        factory: makes the module that a state dict is loaded into.
-        threads: that one process computes with; None shares the CPUs among the role's nodes on a host.
-        options: of the role, as for `MLJob.add_inference`.
+        rows: a Table or a DataStream, insert-only.
+        model: path or URL of a file, or of a folder of versions of one: a program of ``torch.export.save``
+            (``.pt2``), a TorchScript, or a state dict, with a `factory` of the module for it.
+        options: `output`, `inputs` and all others of `MLJob.add_inference`, which says what holds. A function
+            before the model gets a `torch_integration.batches.Batch`.
+
+    Returns:
+        The answered rows and the refused ones.
 
     Raises:
         PlanError: it cannot run as described; the message names the role and the remedy.
     """
-    runner = partial(
-        InferenceRunner,
-        model=os.path.abspath(model),  # noqa: PTH100 - keeps links, and need not exist here
-        inputs=tuple(inputs),
-        preprocess=preprocess,
-        postprocess=postprocess,
-        factory=factory,
-        threads=threads,
-    )
-    return job.add_inference(rows, runner=runner, inputs=inputs, output=output, **options)
+    return job.add_inference(rows, model, runner=InferenceRunner, **options)

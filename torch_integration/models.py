@@ -6,6 +6,8 @@ import zipfile
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.export.passes import move_to_device_pass
+from torch.utils._pytree import tree_map_only
 
 from ml_framework import context
 from ml_framework.errors import ModelError
@@ -42,17 +44,21 @@ class TorchModels(ModelLoader):
     def load(self, path: Path) -> Callable[..., Any]:
         """A program of ``torch.export``, a TorchScript, or a module for a state dict."""
         if path.suffix == EXPORTED:
-            return torch.export.load(path).module()
+            return _on_device(_exported(path))
         if not path.is_file():
             raise ModelError(f"{path} is no file: a model of PyTorch is one")
         if _is_script(path):
-            script: torch.nn.Module = torch.jit.load(path, map_location="cpu")  # type: ignore[no-untyped-call]
-            return script.eval()
-        return self._filled(path)
+            script: torch.nn.Module = torch.jit.load(path, map_location=_device())  # type: ignore[no-untyped-call]
+            return _on_device(script.eval())
+        return _on_device(self._filled(path).to(_device()))
+
+    def tensor(self, values: NDArray[Any]) -> torch.Tensor:
+        """An array as a tensor."""
+        return torch.from_numpy(values)
 
     def array(self, values: Any) -> NDArray[Any]:
         """A tensor as an array."""
-        array: NDArray[Any] = torch.as_tensor(values).numpy()
+        array: NDArray[Any] = torch.as_tensor(values).numpy(force=True)
         return array
 
     def answered(self, function: Callable[..., Any], batch: context.Batch) -> dict[str, NDArray[Any]]:
@@ -69,6 +75,32 @@ class TorchModels(ModelLoader):
         module: torch.nn.Module = self.factory()
         module.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
         return module.eval()
+
+
+def _device() -> torch.device:
+    """The GPU that this process sees, or the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _exported(path: Path) -> torch.nn.Module:
+    program = torch.export.load(path)
+    device = _device()
+    return (program if device.type == "cpu" else move_to_device_pass(program, device)).module()
+
+
+def _on_device(module: torch.nn.Module) -> Callable[..., Any]:
+    """`module`, with the tensors that it is called with brought to its device."""
+    device = _device()
+    if device.type == "cpu":
+        return module
+
+    def function(*arguments: Any, **named: Any) -> Any:
+        arguments, named = tree_map_only(
+            torch.Tensor, lambda tensor: tensor.to(device, non_blocking=True), (arguments, named)
+        )
+        return module(*arguments, **named)
+
+    return function
 
 
 def _is_script(path: Path) -> bool:

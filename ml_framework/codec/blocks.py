@@ -204,6 +204,30 @@ class Arrays(LazyColumn[Any]):
             return values
         return np.ma.array(values, mask=~valid)  # type: ignore[no-untyped-call]
 
+    def padded(self, value: float = 0, length: int | None = None) -> NDArray[Any]:
+        """All arrays as one ``(rows, length)``, filled up with `value`, which also stands for a null element.
+
+        Args:
+            value: of the elements' type.
+            length: None takes that of the longest.
+
+        Raises:
+            ValueError: an array is longer than `length`, or the elements are no numbers.
+        """
+        elements = self.block.trimmed()
+        values, valid = elements.column(0, self.element), elements.valid(0)
+        if not isinstance(values, np.ndarray):
+            raise ValueError(f"an ARRAY of {self.element} cannot be padded, its elements are no numbers")  # noqa: TRY004
+        lengths = self.lengths
+        longest = int(lengths.max(initial=0))
+        if length is not None and longest > length:
+            raise ValueError(f"an array has {longest} elements, more than {length}")
+        whole = np.full((len(self), longest if length is None else length), value, values.dtype)
+        whole[np.arange(whole.shape[1]) < lengths[:, None]] = (
+            values if valid is None else np.where(valid, values, value)
+        )
+        return whole
+
     def view(self, start: int, stop: int) -> Arrays:
         """The rows from `start` up to `stop`, without a copy."""
         return Arrays(self.block.slice(start, stop), self.element)

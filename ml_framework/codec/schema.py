@@ -69,6 +69,7 @@ _STORAGE = {
     Root.ARRAY: "list",
 }
 _NUMBERS = frozenset(list(Root)[:7])
+_INTEGERS = (Root.TINYINT, Root.SMALLINT, Root.INT, Root.BIGINT)
 _TIMESTAMPS = (Root.TIMESTAMP, Root.TIMESTAMP_LTZ)
 
 
@@ -143,6 +144,11 @@ class ColumnType:
     def is_number(self) -> bool:
         """BOOLEAN, an integer, FLOAT or DOUBLE: what may be part of a tensor."""
         return self.root in _NUMBERS
+
+    @property
+    def is_integer(self) -> bool:
+        """Whether values are whole numbers."""
+        return self.root in _INTEGERS
 
     @property
     def is_text(self) -> bool:

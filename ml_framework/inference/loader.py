@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from ml_framework.codec import Arrays
+from ml_framework.codec.sequences import LazyColumn
 from ml_framework.errors import ModelError
 
 if TYPE_CHECKING:
@@ -17,6 +21,7 @@ if TYPE_CHECKING:
 
     from ml_framework.context import Batch
     from ml_framework.inference.answers import Model
+    from ml_framework.inference.padding import Padding
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,7 @@ class ModelLoader(ABC):
         preprocess: makes the model's arguments of a batch: a tuple, a dict for arguments by name, or the only
             one.
         postprocess: makes the answers of what the model returns.
+        padding: makes tensors of the arrays among `inputs`.
     """
 
     inputs: tuple[str, ...]
@@ -37,6 +43,7 @@ class ModelLoader(ABC):
     factory: Callable[[], Any] | None = None
     preprocess: Callable[[Any], Any] | None = None
     postprocess: Callable[[Any], Any] | None = None
+    padding: Padding | None = None
 
     def __call__(self, path: Path) -> Model:
         """The model at `path`, which answers batches.
@@ -54,17 +61,61 @@ class ModelLoader(ABC):
     def array(self, values: Any) -> NDArray[Any]:
         """An answer of the model as an array."""
 
+    def tensor(self, values: NDArray[Any]) -> Any:
+        """An array as the model takes it."""
+        return values
+
+    def argument(self, name: str, values: Any) -> Any:
+        """Column or group `name` of a batch as the model takes it.
+
+        Raises:
+            ModelError: the framework has no tensor for it.
+        """
+        if isinstance(values, LazyColumn):
+            raise ModelError(
+                f"{name} has values that are no numbers: make a tensor of them in preprocess=, or, of "
+                "arrays, pass padding="
+            )
+        return values
+
     def answered(self, function: Callable[..., Any], batch: Batch) -> dict[str, NDArray[Any]]:
         """What `function` answers to `batch`, by name."""
-        answers = _called(function, self._arguments(batch))
-        if self.postprocess is not None:
-            answers = self.postprocess(answers)
-        return self._named(answers)
-
-    def _arguments(self, batch: Batch) -> Any:
         if self.preprocess is not None:
-            return self.preprocess(batch)
-        return tuple(batch[name] for name in self.inputs)
+            return self._answers(function, self.preprocess(batch))
+        arrays = self._arrays(batch)
+        if arrays:
+            return self._bucketed(function, batch, arrays)
+        return self._answers(function, tuple(self.argument(name, batch[name]) for name in self.inputs))
+
+    def _answers(self, function: Callable[..., Any], arguments: Any) -> dict[str, NDArray[Any]]:
+        answers = _called(function, arguments)
+        return self._named(answers if self.postprocess is None else self.postprocess(answers))
+
+    def _arrays(self, batch: Batch) -> dict[str, Arrays]:
+        """Those among the inputs that are to be padded."""
+        if self.padding is None:
+            return {}
+        received = {name: batch.received(name) for name in self.inputs}
+        return {name: values for name, values in received.items() if isinstance(values, Arrays)}
+
+    def _bucketed(
+        self, function: Callable[..., Any], batch: Batch, arrays: Mapping[str, Arrays]
+    ) -> dict[str, NDArray[Any]]:
+        assert self.padding is not None
+        whole: dict[str, NDArray[Any]] = {}
+        lengths = np.max([values.lengths for values in arrays.values()], axis=0)
+        parts = list(self.padding.parts(lengths))
+        padded = {name: values.padded(self.padding.value, parts[-1][1]) for name, values in arrays.items()}
+        for rows, length in parts:
+            arguments = (
+                self.tensor(padded[name][rows, :length])
+                if name in padded
+                else self.argument(name, batch[name])[rows]
+                for name in self.inputs
+            )
+            for name, values in self._answers(function, tuple(arguments)).items():
+                whole.setdefault(name, np.empty((batch.rows, *values.shape[1:]), values.dtype))[rows] = values
+        return whole
 
     def _named(self, answers: Any) -> dict[str, NDArray[Any]]:
         """Without names they are in the order of the output."""

@@ -1,11 +1,13 @@
 """`Models`: the version that serves, and the one that takes over.
 
-A thread looks for newer versions. It loads the newest, tries it on rows that were scored before, and lays it
-ready; the loop takes it between two batches, so all rows of a batch are scored by one version. A version that
-cannot be loaded, or whose answers have another form, is refused: it is told once, and the old one serves on.
+A thread looks which version is to serve: the newest, or the one that was announced. It loads that, tries it
+on rows that were scored before, and lays it ready; the loop takes it between two batches, so all rows of a
+batch are scored by one version. A version that cannot be loaded, or whose answers have another form, is
+refused: it is told once, and the old one serves on.
 
-Threads: `take` and `answered` are the loop's, `_look` and all below it the thread's. `_ready` holds the
-newest version that the loop has not taken yet; either end adds or takes it in one step.
+Threads: `take`, `answered` and `announce` are the loop's, `_look` and all below it the thread's. `_ready`
+holds the version that the loop has not taken yet; either end adds or takes it in one step, as `_wanted` is
+set and read in one.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from ml_framework.inference.answers import Model, Refused, Scorer
 
 if TYPE_CHECKING:
     from ml_framework.context import Batch
-    from ml_framework.inference.versions import Version
+    from ml_framework.inference.places import Place
 
 Load: TypeAlias = Callable[[Path], Model]
 """Loads a model from its file, or the folder that is one."""
@@ -44,14 +46,15 @@ class Serves(NamedTuple):
 
 
 class Models:
-    """Loads the first version at once; as a context manager it looks for newer ones meanwhile.
+    """Loads the first version at once; as a context manager it looks for others meanwhile.
 
     Args:
-        path: of a model, or a folder of versions.
+        place: of a model, or a folder of versions.
         load: loads one.
-        scorer: by which a newer version is tried.
+        scorer: by which another version is tried.
         version: the one that served when the checkpoint was taken that the job goes on from; None in a job
             that begins anew.
+        announced: `announce` says which version is to serve; else the newest is.
 
     Attributes:
         serving: the model that answers now.
@@ -60,16 +63,22 @@ class Models:
         ModelError: there is no model, or none that can be loaded.
     """
 
-    def __init__(self, path: Path, load: Load, scorer: Scorer, version: int | None = None) -> None:
-        self._path = path
+    def __init__(
+        self, place: Place, load: Load, scorer: Scorer, version: int | None = None, *, announced: bool = False
+    ) -> None:
+        self._place = place
         self._load = load
         self._scorer = scorer
+        self._announced = announced
+        self._wanted: int | None = None
         self._ready: deque[Serves] = deque(maxlen=1)
         self._sample: Batch | None = None
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._look, name="mlflink-models", daemon=True)
-        self._watched = versions.is_folder_of_versions(path)
-        self.serving = self._first(version) if self._watched else Serves(None, self._loaded(path))
+        self._watched = place.has_versions()
+        if announced and not self._watched:
+            raise ModelError(f"{place} is no folder of versions, and the control stream names versions")
+        self.serving = self._first(version) if self._watched else Serves(None, self._loaded(None))
 
     def __enter__(self) -> Models:
         if self._watched:
@@ -89,55 +98,63 @@ class Models:
         return self.serving.model
 
     def answered(self, batch: Batch, start: int, stop: int) -> None:
-        """The model has answered these rows of `batch`: newer versions are tried on such."""
+        """The model has answered these rows of `batch`: other versions are tried on such."""
         if self._watched and self._sample is None:
             self._sample = batch.slice(start, min(stop, start + _SAMPLE_ROWS)).copy()
+
+    def announce(self, number: int) -> None:
+        """Have version `number` serve as soon as it is loaded, be it newer or older."""
+        self._wanted = number
 
     # The first version
 
     def _first(self, version: int | None) -> Serves:
         """The version that a checkpoint names, if it is still there; else the newest that can be loaded."""
-        found = versions.versions(self._path)
-        kept = [candidate for candidate in found if candidate.number == version]
+        numbers = self._place.numbers()
+        kept = [number for number in numbers if number == version]
         if version is not None and not kept:
-            _say(f"version {version}, which the checkpoint names, is not in {self._path} any more")
+            _say(f"version {version}, which the checkpoint names, is not in {self._place} any more")
         reasons = []
-        for candidate in (*kept, *reversed(found)):
+        for number in (*kept, *reversed(numbers)):
             try:
-                return self._load_version(candidate)
+                return Serves(number, self._loaded(number))
             except Exception as error:  # noqa: BLE001 - whatever is wrong with it, another one may do
-                reasons.append(_refusal(candidate, error))
+                reasons.append(_refusal(number, error))
                 _say(reasons[-1])
         told = "; ".join(reasons) or "it has no versions"
-        raise ModelError(f"no model in {self._path}: {told}")
+        raise ModelError(f"no model in {self._place}: {told}")
 
-    def _load_version(self, version: Version) -> Serves:
-        versions.check(version.path)
-        return Serves(version.number, self._loaded(versions.content(version.path)))
-
-    def _loaded(self, path: Path) -> Model:
-        if not path.exists():
-            raise ModelError(f"there is no model at {path}")
-        return self._load(path)
+    def _loaded(self, number: int | None) -> Model:
+        with self._place.fetched(number) as path:
+            if number is None:
+                return self._load(path)
+            versions.check(path)
+            return self._load(versions.content(path))
 
     # The next one
 
     def _look(self) -> None:
-        newest = self.serving.version or 0
+        tried = missing = self.serving.version
         while not self._over.wait(_LOOK_S):
             with suppress(OSError):  # storage that is away for a while
-                for candidate in versions.versions(self._path)[-1:]:
-                    if candidate.number > newest:
-                        newest = candidate.number
-                        self._prepare(candidate)
+                numbers = self._place.numbers()
+                wanted = self._wanted if self._announced else max([tried or 0, *numbers])
+                if wanted in {None, tried}:
+                    continue
+                if wanted in numbers:
+                    tried = wanted
+                    self._prepare(wanted)
+                elif wanted != missing:
+                    missing = wanted
+                    _say(f"version {wanted} is announced, and is not in {self._place} yet")
 
-    def _prepare(self, candidate: Version) -> None:
+    def _prepare(self, number: int) -> None:
         try:
-            ready = self._load_version(candidate)
+            ready = Serves(number, self._loaded(number))
             if self._sample is not None:
                 self._try(ready.model, self._sample)
         except Exception as error:  # noqa: BLE001 - the old version serves on whatever is wrong with it
-            _say(_refusal(candidate, error))
+            _say(_refusal(number, error))
         else:
             self._ready.append(ready)
 
@@ -148,8 +165,8 @@ class Models:
             raise ModelError(f"it answers none of the rows that it was tried on: {reasons[0]}")
 
 
-def _refusal(version: Version, error: Exception) -> str:
-    return f"version {version.number} is refused: {type(error).__name__}: {error}"
+def _refusal(number: int, error: Exception) -> str:
+    return f"version {number} is refused: {type(error).__name__}: {error}"
 
 
 def _say(text: str) -> None:

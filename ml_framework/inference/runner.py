@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from ml_framework.context import NodeContext
+    from ml_framework.inference.padding import Padding
 
 _FUNCTIONS = ("factory", "preprocess", "postprocess")
-_COLUMNS = ("answers", "carried", "version", "error")
+_COLUMNS = ("answers", "carried", "version", "announced", "error")
 
 
 @dataclass(frozen=True)
@@ -36,20 +37,22 @@ class InferenceRunner(PythonRunner):
     """Scores a stream; each node by itself. A framework derives from it how models are loaded.
 
     Args:
-        model: path of a model, or of a folder of versions, on every machine that scores.
+        model: path, on every machine that scores, or URL of a model, or of a folder of versions.
         answers: columns of the output that the model answers, in order.
         carried: columns of the input that are columns of the output, too.
         inputs: columns or groups that are the model's arguments, where there is no `preprocess`; a row in
             which one of them is null is refused.
         error: column of the output for why a row was refused.
         version: column of the output for the version that has answered; None for none.
+        announced: column of the input for the version that is to serve; None has the newest serve.
         factory: makes the model for a file that holds weights alone.
         preprocess: makes the model's arguments of a batch.
         postprocess: makes the answers of what the model returns.
+        padding: makes tensors of the arrays among `inputs`.
         threads: that one process computes with; None shares the CPUs among the role's nodes on a host.
 
     Attributes:
-        loader: ``module:name`` of what makes a `Load`, of `inputs`, `outputs` and the three functions.
+        loader: ``module:name`` of a `ModelLoader`.
 
     Raises:
         PlanError: it is not said what the model gets, or something cannot be sent to the nodes.
@@ -64,9 +67,11 @@ class InferenceRunner(PythonRunner):
     inputs: tuple[str, ...] = ()
     error: str = "error"
     version: str | None = None
+    announced: str | None = None
     factory: Callable[[], Any] | None = None
     preprocess: Callable[[Any], Any] | None = None
     postprocess: Callable[[Any], Any] | None = None
+    padding: Padding | None = None
     threads: int | None = None
 
     def __post_init__(self) -> None:
@@ -82,7 +87,7 @@ class InferenceRunner(PythonRunner):
         scoring = _Scoring(
             self.loader,
             {"model": self.model, "required": self.inputs, **settings},
-            {"inputs": self.inputs, "outputs": self.answers, **functions},
+            {"inputs": self.inputs, "outputs": self.answers, "padding": self.padding, **functions},
         )
         object.__setattr__(self, "entrypoint", scoring)
         super().__post_init__()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,8 +10,11 @@ import numpy as np
 from ml_framework.codec import Strings
 from ml_framework.inference.answers import Answer, Refused, Scorer
 from ml_framework.inference.models import Load, Models
+from ml_framework.inference.places import place
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from ml_framework.context import Batch, NodeContext
 
 
@@ -21,11 +23,13 @@ class Serving:
     """Answers every row of a node's input, once and in order, with the event time that it has.
 
     Args:
-        model: path of a model, or of a folder of versions.
+        model: path or URL of a model, or of a folder of versions.
         load: loads one, as the framework does.
         answers: columns of the output that the model answers.
         carried: columns of the input that are columns of the output, too.
         version: column of the output for the version that has answered; None for none.
+        announced: column of the input for the version that is to serve, null while none was announced; None
+            has the newest serve.
         required: columns of the input in which a null is refused.
         error: column of the output for why a row was refused, null for the others. The model's columns are
             null in a row that was.
@@ -37,6 +41,7 @@ class Serving:
     carried: tuple[str, ...]
     required: tuple[str, ...]
     version: str | None
+    announced: str | None
     error: str
 
     def __call__(self, ctx: NodeContext) -> None:
@@ -45,8 +50,10 @@ class Serving:
         before = max((version for version in kept if version is not None), default=None)
         refused = 0
         scorer = Scorer(self.answers, self.required)
-        with Models(Path(self.model), self.load, scorer, before) as models:
+        with self._models(scorer, before) as models:
             for batch in ctx.batches():
+                if self.announced is not None:
+                    _pass_on(batch.received(self.announced), models)
                 model = models.take()
                 for part in scorer.answer(model, batch):
                     self._emit(ctx, batch, part, models.serving.version)
@@ -55,6 +62,9 @@ class Serving:
                         ctx.metrics.log(rows_refused=refused)
                     else:
                         models.answered(batch, part.start, part.stop)
+
+    def _models(self, scorer: Scorer, version: int | None) -> Models:
+        return Models(place(self.model), self.load, scorer, version, announced=self.announced is not None)
 
     def _emit(self, ctx: NodeContext, batch: Batch, part: Answer | Refused, version: int | None) -> None:
         rows = part.stop - part.start
@@ -69,3 +79,10 @@ class Serving:
         if self.version is not None:
             columns[self.version] = [None] * rows if version is None else np.full(rows, version)
         ctx.emit_rows(columns, source.timestamps)
+
+
+def _pass_on(announced: NDArray[np.int64], models: Models) -> None:
+    """The last number that there is among those of a batch."""
+    numbers = np.ma.compressed(announced)  # type: ignore[no-untyped-call]
+    if len(numbers):
+        models.announce(int(numbers[-1]))

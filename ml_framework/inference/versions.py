@@ -1,83 +1,45 @@
-"""A folder of versions of a model: how one is published, and which there are.
-
-::
-
-    models/7/model.pt2
-    models/8/model.pt2
-             SHA256SUMS        as of ``sha256sum``; optional
-
-A version is a folder whose name is a number. It appears by a rename, so that whoever looks finds all of it.
-"""
+"""Versions of a model: how one is published, and whether it came as it was."""
 
 from __future__ import annotations
 
 import hashlib
 import shutil
-import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from ml_framework.context.atomic import sync, sync_one
 from ml_framework.errors import ModelError
+from ml_framework.inference.places import CHECKSUMS, place
 
 if TYPE_CHECKING:
     import os
 
-CHECKSUMS = "SHA256SUMS"
 
-
-class Version(NamedTuple):
-    """One version of a model."""
-
-    number: int
-    path: Path
-    """Its folder."""
-
-
-def is_folder_of_versions(path: Path) -> bool:
-    """Whether `path` is no model itself, but a folder of versions of one, or one that is to be."""
-    return path.is_dir() and all(_number(entry) is not None for entry in path.iterdir() if _is_shown(entry))
-
-
-def versions(folder: Path) -> list[Version]:
-    """Those that are there, the oldest first."""
-    found = [(_number(path), path) for path in folder.iterdir()]
-    return sorted(Version(number, path) for number, path in found if number is not None)
-
-
-def publish(
-    model: str | os.PathLike[str], folder: str | os.PathLike[str], number: int | None = None
-) -> Version:
+def publish(model: str | os.PathLike[str], folder: str | os.PathLike[str], number: int | None = None) -> int:
     """Make a model the next version in a folder of versions: it appears whole, with its checksums.
 
     Args:
         model: a file, or the folder of a model that is one (a SavedModel); copied.
-        folder: of versions; created.
+        folder: of versions, a path or a URL that fsspec knows; created.
         number: of the version; None takes the next.
+
+    Returns:
+        The number of the version.
 
     Raises:
         FileNotFoundError: there is no such model.
         FileExistsError: there is such a version.
+        ModelError: the URL cannot be reached.
     """
-    source, target = Path(model), Path(folder)
-    target.mkdir(parents=True, exist_ok=True)
+    versions = place(folder)
     if number is None:
-        number = max((version.number for version in versions(target)), default=0) + 1
-    with tempfile.TemporaryDirectory(prefix=f".{number}.", dir=target) as aside:
-        part = Path(aside) / str(number)
-        if source.is_dir():
-            shutil.copytree(source, part)
+        number = max(versions.numbers(), default=0) + 1
+    with versions.added(number) as part:
+        if Path(model).is_dir():
+            shutil.copytree(model, part, dirs_exist_ok=True)
         else:
-            part.mkdir()
-            shutil.copy2(source, part)
+            shutil.copy2(model, part)
         _write_checksums(part)
-        sync(part)
-        path = target / str(number)
-        if path.exists():
-            raise FileExistsError(f"{path} is there already: a version that was published does not change")
-        part.rename(path)
-    sync_one(target)
-    return Version(number, path)
+    return number
 
 
 def check(folder: Path) -> None:
@@ -100,7 +62,7 @@ def check(folder: Path) -> None:
 
 def content(folder: Path) -> Path:
     """The model in the folder of a version: its one file, or the folder where there are more."""
-    entries = [path for path in folder.iterdir() if path.name != CHECKSUMS and _is_shown(path)]
+    entries = [path for path in folder.glob("[!.]*") if path.name != CHECKSUMS]
     return entries[0] if len(entries) == 1 and entries[0].is_file() else folder
 
 
@@ -113,11 +75,3 @@ def _write_checksums(folder: Path) -> None:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _number(path: Path) -> int | None:
-    return int(path.name) if path.name.isascii() and path.name.isdigit() and path.is_dir() else None
-
-
-def _is_shown(path: Path) -> bool:
-    return not path.name.startswith(".")

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import fsspec
 import numpy as np
 import pytest
 
 from ml_framework.errors import ModelError
-from ml_framework.inference import Models, Scorer, publish
+from ml_framework.inference import Models, Scorer, place, publish
 from ml_framework.testing.waiting import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
     from ml_framework.context import Batch
 
+    Make = Callable[..., Batch]
     Publish = Callable[..., int]
 
 
@@ -38,13 +41,13 @@ def new(tmp_path: Path, folder: Path) -> Publish:
 
     def make(text: str, number: int | None = None) -> int:
         (tmp_path / "model.txt").write_text(text)
-        return publish(tmp_path / "model.txt", folder, number).number
+        return publish(tmp_path / "model.txt", folder, number)
 
     return make
 
 
-def models(folder: Path, version: int | None = None) -> Models:
-    return Models(folder, load, Scorer(["y"]), version)
+def models(folder: Path | str, version: int | None = None, **options: Any) -> Models:
+    return Models(place(folder), load, Scorer(["y"]), version, **options)
 
 
 def score(served: Models, batch: Batch) -> tuple[int | None, list[float]]:
@@ -54,16 +57,14 @@ def score(served: Models, batch: Batch) -> tuple[int | None, list[float]]:
     return served.serving.version, answered
 
 
-def test_a_file_is_a_model_without_versions(tmp_path: Path, batch: Callable[..., Batch]) -> None:
+def test_a_file_is_a_model_without_versions(tmp_path: Path, batch: Make) -> None:
     """It serves for ever."""
     (tmp_path / "model.txt").write_text("3")
     with models(tmp_path / "model.txt") as served:
         assert score(served, batch(2.0)) == (None, [6.0])
 
 
-def test_a_newer_version_takes_over_between_two_batches(
-    folder: Path, new: Publish, batch: Callable[..., Batch]
-) -> None:
+def test_a_newer_version_takes_over_between_two_batches(folder: Path, new: Publish, batch: Make) -> None:
     """Of several that have come meanwhile, the newest; an older one never."""
     new("1", 5)
     with models(folder) as served:
@@ -85,7 +86,7 @@ def test_a_newer_version_takes_over_between_two_batches(
     ],
 )
 def test_a_broken_version_is_refused_and_told(
-    folder: Path, new: Publish, *, batch: Callable[..., Batch], text: str, reason: str, capfd: Any
+    folder: Path, new: Publish, *, batch: Make, text: str, reason: str, capfd: Any
 ) -> None:
     """The old one serves on; a later one may take over."""
     new("1")
@@ -134,3 +135,79 @@ def test_without_a_model_there_is_none(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(ModelError, match=r"no model in .*empty: it has no versions"):
         models(tmp_path / "empty")
+
+
+def test_the_version_that_is_announced_serves(folder: Path, new: Publish, batch: Make, capfd: Any) -> None:
+    """Newer or older, once it is there; the newest that is there is no matter."""
+    new("1")
+    new("2")
+    with models(folder, 1, announced=True) as served:
+        assert score(served, batch(1.0)) == (1, [1.0])
+        served.announce(3)
+        told = ""
+
+        def missing() -> bool:
+            nonlocal told
+            told += capfd.readouterr().out
+            return f"version 3 is announced, and is not in {folder} yet" in told
+
+        eventually(missing)
+        assert score(served, batch(1.0)) == (1, [1.0])
+        new("5")
+        eventually(lambda: score(served, batch(1.0)) == (3, [5.0]))
+        served.announce(2)
+        eventually(lambda: score(served, batch(1.0)) == (2, [2.0]))
+    assert told.count("is announced") == 1
+
+
+def test_versions_are_announced_of_a_folder_of_versions_only(tmp_path: Path) -> None:
+    """The error names what is none."""
+    (tmp_path / "model.txt").write_text("3")
+    with pytest.raises(
+        ModelError, match=r"model\.txt is no folder of versions, and the control stream names"
+    ):
+        models(tmp_path / "model.txt", announced=True)
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    """A folder of a file system in memory."""
+    memory = fsspec.filesystem("memory")
+    yield "memory://bucket/models"
+    memory.rm("/bucket", recursive=True)
+
+
+def test_versions_come_from_a_url(url: str, tmp_path: Path, batch: Make) -> None:
+    """A version serves once its checksums, which come last, are there; nothing of it is left here."""
+    (tmp_path / "model.txt").write_text("2")
+    assert publish(tmp_path / "model.txt", url) == 1
+    with models(url) as served:
+        assert score(served, batch(1.0)) == (1, [2.0])
+        (tmp_path / "model.txt").write_text("3")
+        memory = fsspec.filesystem("memory")
+        memory.pipe("/bucket/models/2/model.txt", b"7")  # somebody is still writing it
+        assert publish(tmp_path / "model.txt", url, 3) == 3
+        eventually(lambda: score(served, batch(1.0)) == (3, [3.0]))
+    with pytest.raises(FileExistsError, match=r"memory://bucket/models/3 is there already"):
+        publish(tmp_path / "model.txt", url, 3)
+    assert not list(Path(tempfile.gettempdir()).glob("mlflink-model-*"))
+
+
+def test_a_broken_file_at_a_url_is_refused(url: str, tmp_path: Path) -> None:
+    """As one on this machine."""
+    (tmp_path / "model.txt").write_text("2")
+    publish(tmp_path / "model.txt", url)
+    fsspec.filesystem("memory").pipe("/bucket/models/1/model.txt", b"7")
+    with pytest.raises(ModelError, match=r"version 1 is refused: ModelError: .*another SHA-256"):
+        models(url)
+
+
+def test_a_model_at_a_url_serves_without_versions(url: str, batch: Make) -> None:
+    """Where it is missing the error names the URL."""
+    fsspec.filesystem("memory").pipe("/bucket/models/model.txt", b"4")
+    with models(f"{url}/model.txt") as served:
+        assert score(served, batch(2.0)) == (None, [8.0])
+    with pytest.raises(ModelError, match=r"there is no model at memory://bucket/models/other"):
+        models(f"{url}/other")
+    with pytest.raises(ModelError, match=r"nosuch://model cannot be reached: .*the extra `remote`"):
+        models("nosuch://model")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ml_framework.errors import ModelError
-from ml_framework.inference import Version, publish, versions
+from ml_framework.inference import place, publish, versions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,13 +26,11 @@ def model(tmp_path: Path) -> Path:
 def test_versions_count_on(tmp_path: Path, model: Path) -> None:
     """Each is a folder with the model in it; there is nothing else."""
     folder = tmp_path / "models"
-    assert [publish(model, folder, number).number for number in (None, 9, None)] == [1, 9, 10]
-    assert versions.versions(folder) == [Version(n, folder / str(n)) for n in (1, 9, 10)]
-    assert [versions.content(version.path).read_bytes() for version in versions.versions(folder)] == [
-        b"weights"
-    ] * 3
+    assert [publish(model, folder, number) for number in (None, 9, None)] == [1, 9, 10]
+    assert place(folder).numbers() == [1, 9, 10]
+    assert [versions.content(path).read_bytes() for path in folder.iterdir()] == [b"weights"] * 3
     assert sorted(path.name for path in folder.iterdir()) == ["1", "10", "9"]
-    assert versions.is_folder_of_versions(folder)
+    assert place(folder).has_versions()
 
 
 def test_a_folder_is_a_model_too(tmp_path: Path, model: Path) -> None:
@@ -41,8 +39,10 @@ def test_a_folder_is_a_model_too(tmp_path: Path, model: Path) -> None:
     (saved / "variables").mkdir(parents=True)
     shutil.copy(model, saved / "variables" / "data")
     shutil.copy(model, saved / "graph.pb")
-    assert not versions.is_folder_of_versions(saved)
-    found = versions.content(publish(saved, tmp_path / "models").path)
+    assert not place(saved).has_versions()
+    publish(saved, tmp_path / "models")
+    found = versions.content(tmp_path / "models" / "1")
+    assert found == tmp_path / "models" / "1"
     assert (found / "variables" / "data").read_bytes() == b"weights"
     versions.check(found)
     subprocess.run(["sha256sum", "--check", "--quiet", versions.CHECKSUMS], cwd=found, check=True)
@@ -58,7 +58,8 @@ def test_a_version_does_not_change(tmp_path: Path, model: Path) -> None:
 
 def test_files_are_held_against_their_checksums(tmp_path: Path, model: Path) -> None:
     """Without any there is nothing to check."""
-    path = publish(model, tmp_path / "models").path
+    publish(model, tmp_path / "models")
+    path = tmp_path / "models" / "1"
     versions.check(path)
     (path / "model.bin").write_bytes(b"weighed")
     with pytest.raises(ModelError, match=r"model.bin has another SHA-256 than SHA256SUMS says"):

@@ -249,9 +249,9 @@ def scored(job, **options: Any) -> Any:
 
 
 def test_a_scored_table_has_what_was_carried_and_the_answers(job) -> None:
-    rows, refused = scored(job, version="model_version", carry=["s", "x"], parallelism=3)
-    assert rows.get_schema().get_field_names() == ["s", "x", "y", "model_version"]
-    assert refused.get_schema().get_field_names() == ["s", "x", "model_version", "error"]
+    found = scored(job, version="model_version", carry=["s", "x"], parallelism=3)
+    assert found.rows.get_schema().get_field_names() == ["s", "x", "y", "model_version"]
+    assert found.refused.get_schema().get_field_names() == ["s", "x", "model_version", "error"]
     role = job[0].plan().roles[-1]
     assert (role.name, role.spec.parallelism, role.program.max_delay_s) == ("inference", 3, 0)
 
@@ -261,8 +261,8 @@ def test_points_in_time_are_carried_with_their_precision(job) -> None:
     table = tables.sql_query(
         "SELECT CAST(NULL AS TIMESTAMP(6)) AS t, CAST(NULL AS TIMESTAMP_LTZ(9)) AS l, 1.0 AS x"
     )
-    rows, _ = inference(planned, table, "m.pt", inputs=["x"], output=[("y", DataTypes.FLOAT())])
-    columns = rows._j_table.getResolvedSchema().getColumnDataTypes()
+    found = inference(planned, table, "m.pt", inputs=["x"], output=[("y", DataTypes.FLOAT())])
+    columns = found.rows._j_table.getResolvedSchema().getColumnDataTypes()
     assert [str(j_type) for j_type in columns][:2] == ["TIMESTAMP(6)", "TIMESTAMP_LTZ(9)"]
 
 
@@ -277,6 +277,8 @@ def test_points_in_time_are_carried_with_their_precision(job) -> None:
         ({"groups": {"g": ["f"]}, "inputs": ["f"]}, r"inputs names 'f'; there are x, s, g"),
         ({"version": "y"}, r"'y' would be there twice in the output \(x, f, s, y, y, error\): name"),
         ({"output": [("x", DataTypes.FLOAT())]}, r"'x' would be there twice in the output"),
+        ({"output": []}, r"role 'inference': output names no answer"),
+        ({"output": [("y", Types.FLOAT())]}, r"the type of the answer 'y' is FLOAT.*; a Table takes py"),
         ({"threads": 0}, r"role 'inference': threads is 0, it must be at least 1"),
     ],
 )

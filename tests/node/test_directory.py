@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ml_framework.node.directory import ABANDONED_AFTER_S, PREFIX, NodeDirectory
+from ml_framework.claimed import ABANDONED_AFTER_S
+from ml_framework.node.directory import PREFIX, NodeDirectory
 
 if TYPE_CHECKING:
     from pathlib import Path

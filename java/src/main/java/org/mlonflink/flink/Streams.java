@@ -1,5 +1,8 @@
 package org.mlonflink.flink;
 
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.flink.api.common.functions.FlatMapFunction;
 import org.apache.flink.api.common.functions.OpenContext;
 import org.apache.flink.api.common.functions.RichMapFunction;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
@@ -14,6 +17,7 @@ import org.apache.flink.table.data.GenericRowData;
 import org.apache.flink.table.data.RowData;
 import org.apache.flink.table.data.conversion.DataStructureConverter;
 import org.apache.flink.table.data.conversion.DataStructureConverters;
+import org.apache.flink.table.data.utils.ProjectedRowData;
 import org.apache.flink.table.runtime.typeutils.InternalTypeInfo;
 import org.apache.flink.table.types.DataType;
 import org.apache.flink.table.types.logical.LogicalTypeRoot;
@@ -21,6 +25,7 @@ import org.apache.flink.table.types.logical.RowType;
 import org.apache.flink.table.types.utils.DataTypeUtils;
 import org.apache.flink.table.types.utils.TypeInfoDataTypeConverter;
 import org.apache.flink.types.Row;
+import org.apache.flink.util.Collector;
 
 /** Tables and DataStreams to streams of internal rows and back, timestamps and watermarks kept. */
 public final class Streams {
@@ -77,6 +82,33 @@ public final class Streams {
                 .setParallelism(rows.getParallelism());
     }
 
+    /** The type of rows with one more column, a nullable BIGINT. */
+    public DataType withNumber(DataType row, String column) {
+        List<DataTypes.Field> fields = new ArrayList<>(DataType.getFields(row));
+        fields.add(DataTypes.FIELD(column, DataTypes.BIGINT()));
+        return DataTypes.ROW(fields).notNull();
+    }
+
+    /** Rows with the number that `control`, rows of one integer, sent last, as rows of `type`. */
+    public DataStream<RowData> announced(
+            DataStream<RowData> rows, DataStream<RowData> control, RowType controlType, DataType type, String uid) {
+        return rows.connect(control.broadcast(Announce.STATE))
+                .process(new Announce(controlType.getTypeAt(0)), InternalTypeInfo.of((RowType) type.getLogicalType()))
+                .name("announced")
+                .uid(uid)
+                .setParallelism(rows.getParallelism());
+    }
+
+    /** Of the rows in which column `flag` is null, or is not, the columns `kept`. */
+    public DataStream<RowData> part(
+            DataStream<RowData> rows, int flag, boolean isNull, int[] kept, DataType type, String uid) {
+        return rows.flatMap(new Part(flag, isNull, kept))
+                .returns(InternalTypeInfo.of((RowType) type.getLogicalType()))
+                .name("part")
+                .uid(uid)
+                .setParallelism(rows.getParallelism());
+    }
+
     private static DataType elementType(StreamTableEnvironment tables, TypeInformation<?> information) {
         return TypeInfoDataTypeConverter.toDataType(
                 ((TableEnvironmentInternal) tables).getCatalogManager().getDataTypeFactory(), information);
@@ -85,6 +117,26 @@ public final class Streams {
     private static boolean isRow(DataType type) {
         return type.getLogicalType().is(LogicalTypeRoot.ROW)
                 || type.getLogicalType().is(LogicalTypeRoot.STRUCTURED_TYPE);
+    }
+
+    private static final class Part implements FlatMapFunction<RowData, RowData> {
+        private static final long serialVersionUID = 1L;
+        private final int flag;
+        private final boolean isNull;
+        private final int[] kept;
+
+        Part(int flag, boolean isNull, int[] kept) {
+            this.flag = flag;
+            this.isNull = isNull;
+            this.kept = kept;
+        }
+
+        @Override
+        public void flatMap(RowData row, Collector<RowData> out) {
+            if (row.isNullAt(flag) == isNull) {
+                out.collect(ProjectedRowData.from(kept).replaceRow(row));
+            }
+        }
     }
 
     private static final class ToRow extends RichMapFunction<Object, RowData> {
