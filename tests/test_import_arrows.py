@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[1]
-OURS = ("ml_framework", "ml_operator", "torch_integration", "tf_integration")
+OURS = ("ml_framework", "ml_operator", "torch_integration", "tf_integration", "onnx_integration")
 PARTS = (
     "byte_queue",
     "checkpoint",
@@ -32,6 +32,7 @@ MAY_IMPORT = {
     "ml_operator": {"ml_framework", "ml_operator", "pyflink", "py4j"},
     "torch_integration": {"ml_framework", "ml_operator", "torch_integration", "torch"},
     "tf_integration": {"ml_framework", "ml_operator", "tf_integration", "tensorflow"},
+    "onnx_integration": {"ml_framework", "ml_operator", "onnx_integration", "onnxruntime"},
 }
 PART_MAY_IMPORT = {
     "byte_queue": set(),
@@ -47,7 +48,7 @@ PART_MAY_IMPORT = {
 }
 # Modules for the code that plans a job: they use PyFlink, and no module of the user's process imports them.
 PLANNING = {"tf_integration/tfrecord.py"}
-OF_NOTE = {*OURS, "pyflink", "py4j", "torch", "tensorflow"}
+OF_NOTE = {*OURS, "pyflink", "py4j", "torch", "tensorflow", "onnxruntime"}
 
 
 def imports(path: Path) -> Iterator[str]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ml_framework.errors import PlanError
 from ml_framework.runner import Attempt, PythonRunner
-from ml_framework.spec import ClusterSpec
+from ml_framework.runner.threads import check_threads, threads_of
 from tf_integration import parameter_server, roles
 
 if TYPE_CHECKING:
@@ -60,8 +59,7 @@ class TFRunner(PythonRunner):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.threads is not None and self.threads < 1:
-            raise PlanError(f"TFRunner: threads is {self.threads}, it must be at least 1")
+        check_threads(self.threads)
 
     def validate(self, role: str) -> None:
         """Check the name of the role as well."""
@@ -109,10 +107,7 @@ class TFRunner(PythonRunner):
 
 def thread_variables(attempt: Attempt, threads: int | None) -> dict[str, str]:
     """With how many threads TensorFlow computes; None shares the CPUs among the cluster's nodes on a host."""
-    group = roles.ALL if attempt.node.role in roles.ALL else (attempt.node.role,)
-    addresses = attempt.cluster.addresses
-    shares = ClusterSpec({role: addresses.get(role, ()) for role in group}).nodes_on(attempt.host)
-    count = threads or max(1, len(os.sched_getaffinity(0)) // max(1, shares))
+    count = threads_of(attempt, threads, roles.ALL if attempt.node.role in roles.ALL else ())
     return {
         "TF_NUM_INTRAOP_THREADS": str(count),
         "TF_NUM_INTEROP_THREADS": str(max(_LEAST_INTEROP_THREADS, count)),

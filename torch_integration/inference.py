@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ml_framework.inference import runner as base
-from torch_integration.runner import thread_variables
+from ml_framework.runner.threads import threads_of
+from torch_integration.runner import THREADS_VARIABLE
 
 if TYPE_CHECKING:
     import os
@@ -31,7 +32,8 @@ class InferenceRunner(base.InferenceRunner):
 
     def environment(self, attempt: Attempt) -> Mapping[str, str]:
         """The variables of the process; what the user gave in `env` wins."""
-        return {**thread_variables(attempt, self.threads), **super().environment(attempt)}
+        count = threads_of(attempt, self.threads)
+        return {THREADS_VARIABLE: str(count), **super().environment(attempt)}
 
 
 def inference(job: MLJob, rows: Any, model: str | os.PathLike[str], **options: Any) -> Scored:

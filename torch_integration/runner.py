@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import ipaddress
-import os
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ml_framework.errors import PlanError
 from ml_framework.runner import Attempt, PythonRunner
-from ml_framework.spec import ClusterSpec
+from ml_framework.runner.threads import check_threads, threads_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+THREADS_VARIABLE = "OMP_NUM_THREADS"
+"""With how many threads PyTorch computes."""
 BACKEND_VARIABLE = "MLFLINK_TORCH_BACKEND"
 """How the runner tells the context in the user's process which backend to use."""
 
@@ -53,8 +53,7 @@ class TorchRunner(PythonRunner):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.threads is not None and self.threads < 1:
-            raise PlanError(f"TorchRunner: threads is {self.threads}, it must be at least 1")
+        check_threads(self.threads)
 
     def environment(self, attempt: Attempt) -> Mapping[str, str]:
         """The variables of the process; what the user gave in `env` wins."""
@@ -69,7 +68,7 @@ class TorchRunner(PythonRunner):
             "WORLD_SIZE": str(attempt.parallelism),
             "LOCAL_RANK": str(hosts[: attempt.node.index].count(attempt.host)),
             "LOCAL_WORLD_SIZE": str(local_world_size),
-            **thread_variables(attempt, self.threads),
+            THREADS_VARIABLE: str(threads_of(attempt, self.threads)),
             BACKEND_VARIABLE: self.backend,
         }
         if all(_is_loopback(host) for host in hosts):
@@ -82,12 +81,6 @@ class TorchRunner(PythonRunner):
         return name in _PEER_ERRORS or (
             name == "RuntimeError" and bool(_ECHOES.search(str(error["message"])))
         )
-
-
-def thread_variables(attempt: Attempt, threads: int | None) -> dict[str, str]:
-    """With how many threads PyTorch computes; None shares the CPUs among the role's nodes on a host."""
-    nodes = ClusterSpec({"": attempt.cluster.addresses[attempt.node.role]}).nodes_on(attempt.host)
-    return {"OMP_NUM_THREADS": str(threads or max(1, len(os.sched_getaffinity(0)) // nodes))}
 
 
 def _is_loopback(host: str) -> bool:

@@ -9,6 +9,7 @@ from ml_framework.errors import PlanError
 from ml_framework.inference.serving import Serving
 from ml_framework.runner import PythonRunner
 from ml_framework.runner.entrypoint import resolve
+from ml_framework.runner.threads import check_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -80,8 +81,7 @@ class InferenceRunner(PythonRunner):
                 "say what the model gets: by inputs=, columns or groups in the order of its arguments, or by "
                 "preprocess=, a function of the batch"
             )
-        if self.threads is not None and self.threads < 1:
-            raise PlanError(f"threads is {self.threads}, it must be at least 1")
+        check_threads(self.threads)
         settings = {name: getattr(self, name) for name in _COLUMNS}
         functions = {name: getattr(self, name) for name in _FUNCTIONS}
         scoring = _Scoring(

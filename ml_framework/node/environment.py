@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ml_framework.node.assignment import Assignment
     from ml_framework.runner.base import Command
 
-_PACKAGES = ("ml_framework", "torch_integration", "tf_integration")
+_PACKAGES = ("ml_framework", "torch_integration", "tf_integration", "onnx_integration")
 
 
 def environment(assignment: Assignment, command: Command) -> dict[str, str]:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 class Line(nn.Module):
@@ -35,15 +33,22 @@ def x_of_words(batch: Any) -> tuple[Tensor]:
     return (torch.tensor([float(word) for word in batch["word"].tolist()], dtype=torch.float64),)
 
 
-def slowly(batch: Any) -> tuple[Tensor]:
-    """The numbers, in time for others to happen."""
-    time.sleep(0.004)
+def slowly(batch: Any, until: str = "") -> tuple[Tensor]:
+    """The numbers, in time for others to happen: until there is such a file."""
+    if not Path(until).is_file():
+        time.sleep(0.006)
     return (batch["x"].double(),)
 
 
 def with_process(answers: Tensor) -> dict[str, Tensor]:
-    """The answers, and who has answered."""
-    return {"y": answers.long(), "process": torch.full_like(answers, os.getpid()).long()}
+    """The answers, who has answered, and when."""
+    rows = len(answers)
+    at_ms = int(time.time() * 1000)
+    return {
+        "y": answers.long(),
+        "process": torch.full((rows,), os.getpid()),
+        "at_ms": torch.full((rows,), at_ms),
+    }
 
 
 def named(answers: Tensor) -> dict[str, Tensor]:

@@ -5,15 +5,25 @@ from __future__ import annotations
 import importlib
 import re
 import runpy
+import subprocess
+import sys
+import time
+import zipfile
 from collections import defaultdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import onnx
 import pytest
+from onnx import TensorProto, helper
+from pyflink.common import Row, Types, WatermarkStrategy
 from pyflink.table import DataTypes, TableDescriptor
 from support.flink import PROGRAMS, Flink, committed, make_flink, users
 
-from ml_framework.inference import publish
+import onnx_integration
+import tf_integration
+from ml_framework.inference import Padding, publish
 from ml_framework.testing.waiting import eventually
 from ml_operator import JobConfig
 from torch_integration import inference
@@ -101,20 +111,123 @@ def after_checkpoints(folder: Path, count: int) -> None:
     eventually(lambda: latest() >= before + count, timeout_s=60)
 
 
-def test_versions_take_over_while_rows_flow_and_nodes_die(tmp_path: Path, programs: ModuleType) -> None:
-    """Each row is answered once, by the version that it names; none goes back; a broken one never serves."""
-    rows, folder = 150_000, tmp_path / "models"
-    publish(programs.save_line(1.0, tmp_path / "line.pt"), folder)
-    flink = make_flink(
-        JobConfig(queue_bytes=1 << 14),  # else all rows are in the queues before the first barrier
+def recoverable(folder: Path) -> Flink:
+    """A job with checkpoints in `folder`, that a barrier passes soon: few rows wait in its queues."""
+    return make_flink(
+        JobConfig(queue_bytes=1 << 14),
         parallelism=1,
         taskmanager__memory__segment_size="4 kb",
         execution__checkpointing__interval="200 ms",
-        execution__checkpointing__dir=f"file://{tmp_path}/checkpoints",
+        execution__checkpointing__dir=f"file://{folder}/checkpoints",
         restart_strategy__type="fixed-delay",
         restart_strategy__fixed_delay__attempts="3",
         restart_strategy__fixed_delay__delay="100 ms",
     )
+
+
+def by_subtask(folder: Path) -> list[list[tuple[int, ...]]]:
+    """The committed rows of each subtask, in the order in which it has written them."""
+    subtasks = defaultdict(list)
+    for path in sorted(folder.rglob("part-*"), key=lambda path: path.stat().st_mtime_ns):
+        subtasks[path.name.split("-")[-2]] += [
+            tuple(map(int, line.split(","))) for line in path.read_text().splitlines()
+        ]
+    return list(subtasks.values())
+
+
+def test_versions_take_over_while_a_million_rows_flow_and_nodes_die(
+    tmp_path: Path, programs: ModuleType
+) -> None:
+    """Each row is answered once, by the version that it names; none goes back; a broken one never serves."""
+    rows, folder, workers = 1_000_000, tmp_path / "models", 3
+    publish(programs.save_line(1.0, tmp_path / "line.pt"), folder)
+    flink = recoverable(tmp_path)
+    scored = inference(
+        flink.job,
+        flink.sequence(rows),
+        folder,
+        preprocess=partial(programs.slowly, until=str(tmp_path / "done")),
+        postprocess=programs.with_process,
+        factory=programs.Line,
+        output=[(name, DataTypes.BIGINT()) for name in ("y", "process", "at_ms")],
+        version="version",
+        parallelism=workers,
+        max_batch=64,
+    )
+    client = flink.insert(
+        scored.rows,
+        "filesystem",
+        path=f"file://{tmp_path}/rows",
+        format="csv",
+        sink__parallelism=str(workers),
+    )
+    published = {}
+    for version in range(2, 8):
+        after_checkpoints(tmp_path, 4)
+        if version == 4:
+            (folder / "4").mkdir()
+            (folder / "4" / "line.pt").write_text("nothing that could be loaded")
+            continue
+        published[publish(programs.save_line(float(version), tmp_path / "line.pt"), folder)] = time.time()
+        if version in {3, 6}:
+            after_checkpoints(tmp_path, 4)
+            users()[version % workers].kill()
+    after_checkpoints(tmp_path, 4)
+    (tmp_path / "done").touch()
+    flink.job.wait(client)
+    subtasks = by_subtask(tmp_path / "rows")
+    found = sorted(row for subtask in subtasks for row in subtask)
+    assert [x for x, *_ in found] == list(range(1, rows + 1))
+    assert all(y == x * version for x, y, _, _, version in found)
+    assert len(subtasks) == workers
+    for subtask in subtasks:
+        versions = [version for *_, version in subtask]
+        assert versions == sorted(versions)
+        assert set(versions) >= {1, 3, 7}
+    assert {version for *_, version in found} == {1, *published}
+    assert len({process for _, _, process, _, _ in found}) == 3 * workers
+    for version, at in published.items():
+        first = [min(at_ms for *_, at_ms, by in subtask if by >= version) / 1000 - at for subtask in subtasks]
+        print(f"version {version}: {min(first):.2f} s after it was published, everywhere {max(first):.2f} s")
+
+
+def test_a_stream_comes_back_as_streams(tmp_path: Path, programs: ModuleType) -> None:
+    """With its fields and the event time of its elements; the model is in an archive, by a URL."""
+    with zipfile.ZipFile(tmp_path / "models.zip", "w") as archive:
+        archive.write(programs.save_line(3.0, tmp_path / "line.pt"), "line.pt")
+    functions = importlib.import_module("stream_functions")
+    flink = make_flink(parallelism=1)
+    info = Types.ROW_NAMED(["word", "at"], [Types.STRING(), Types.LONG()])
+    words = [("1.5", 10), ("x", 20), ("4", 30)]
+    strategy = WatermarkStrategy.for_monotonous_timestamps().with_timestamp_assigner(functions.At())
+    rows = flink.env.from_collection([Row(*word) for word in words], info).assign_timestamps_and_watermarks(
+        strategy
+    )
+    scored = inference(
+        flink.job,
+        rows,
+        f"zip://line.pt::{tmp_path}/models.zip",
+        preprocess=programs.x_of_words,
+        factory=programs.Line,
+        output=[("y", Types.DOUBLE())],
+        version="version",
+    )
+    timed = scored.rows.process(functions.WithTime(), Types.STRING())
+    refused = scored.refused.process(functions.WithTime(), Types.STRING())
+    with timed.union(refused).execute_and_collect() as found:
+        assert sorted(found) == [
+            "10: 1.5, 10, 4.5, None",
+            "20: x, 20, None, ValueError: could not convert string to float: 'x'",
+            "30: 4, 30, 12.0, None",
+        ]
+
+
+def test_the_version_that_the_control_stream_names_serves(tmp_path: Path, programs: ModuleType) -> None:
+    """Though there are newer ones; after a failure, too."""
+    rows, folder = 40_000, tmp_path / "models"
+    for weight in (1.0, 2.0, 3.0):
+        publish(programs.save_line(weight, tmp_path / "line.pt"), folder)
+    flink = recoverable(tmp_path)
     scored = inference(
         flink.job,
         flink.sequence(rows),
@@ -122,28 +235,72 @@ def test_versions_take_over_while_rows_flow_and_nodes_die(tmp_path: Path, progra
         preprocess=programs.slowly,
         postprocess=programs.with_process,
         factory=programs.Line,
-        output=[("y", DataTypes.BIGINT()), ("process", DataTypes.BIGINT())],
+        output=[(name, DataTypes.BIGINT()) for name in ("y", "process", "at_ms")],
         version="version",
-        parallelism=2,
+        control=flink.rows({"number": DataTypes.INT()}, [(1,), (None,), (2,)]),
         max_batch=64,
     )
     client = flink.insert(scored.rows, "filesystem", path=f"file://{tmp_path}/rows", format="csv")
-    after_checkpoints(tmp_path, 3)
-    publish(programs.save_line(2.0, tmp_path / "line.pt"), folder)
     after_checkpoints(tmp_path, 5)
     users()[0].kill()
-    broken = folder / "3"
-    broken.mkdir()
-    (broken / "line.pt").write_text("nothing that could be loaded")
-    after_checkpoints(tmp_path, 3)
     publish(programs.save_line(4.0, tmp_path / "line.pt"), folder)
     flink.job.wait(client)
     found = sorted(committed(tmp_path / "rows"))
     assert [x for x, *_ in found] == list(range(1, rows + 1))
-    assert [y for _, y, *_ in found] == [x * version for x, _, _, version in found]
-    by_process = defaultdict(list)
-    for *_, process, version in found:
-        by_process[process].append(version)
-    assert len(by_process) > 2
-    assert all(versions == sorted(versions) for versions in by_process.values())
-    assert {version for *_, version in found} == {1, 2, 4}
+    assert all(y == x * version for x, y, _, _, version in found)
+    assert len({process for _, _, process, _, _ in found}) == 2
+    assert [version for *_, version in found][-rows // 2 :] == [2] * (rows // 2)
+    assert {version for *_, version in found} <= {1, 2, 3}
+
+
+def test_a_model_in_onnx_scores_arrays_by_bucket(tmp_path: Path) -> None:
+    """Each row gets the sum of its own, in order; no array at all is refused."""
+    axis = helper.make_node(
+        "Constant", [], ["axis"], value=helper.make_tensor("", TensorProto.INT64, [1], [1])
+    )
+    total = helper.make_node("ReduceSum", ["x", "axis"], ["sum"], keepdims=0)
+    graph = helper.make_graph(
+        [axis, total],
+        "graph",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["rows", "length"])],
+        [helper.make_tensor_value_info("sum", TensorProto.FLOAT, ["rows"])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10)
+    onnx.save(model, tmp_path / "sum.onnx")
+    flink = make_flink(parallelism=1)
+    columns = {"id": DataTypes.INT(), "x": DataTypes.ARRAY(DataTypes.FLOAT())}
+    rows = flink.rows(columns, [(i, None if i == 5 else [1.0] * (i * 7 % 40)) for i in range(100)])
+    scored = onnx_integration.inference(
+        flink.job,
+        rows,
+        tmp_path / "sum.onnx",
+        inputs=["x"],
+        padding=Padding(0.0, (4, 16)),
+        output=[("sum", DataTypes.FLOAT())],
+        carry=["id"],
+    )
+    assert written(flink, tmp_path, rows=scored.rows, refused=scored.refused) == {
+        "rows": [f"{i},{float(i * 7 % 40)}" for i in range(100) if i != 5],
+        "refused": ['5,"x is null"'],
+    }
+
+
+def test_a_model_of_keras_scores_groups_and_columns(tmp_path: Path) -> None:
+    """Two inputs, by position: what is in a group is not carried."""
+    saving = Path(PROGRAMS) / "save_keras.py"
+    subprocess.run([sys.executable, saving, tmp_path / "model.keras"], check=True, timeout=100)
+    flink = make_flink(parallelism=1)
+    columns = {"id": DataTypes.INT(), "a": DataTypes.FLOAT(), "b": DataTypes.FLOAT(), "c": DataTypes.FLOAT()}
+    rows = flink.rows(columns, [(i, 1.0 * i, 2.0, None if i == 3 else 0.5) for i in range(6)])
+    scored = tf_integration.inference(
+        flink.job,
+        rows,
+        tmp_path / "model.keras",
+        inputs=["pair", "c"],
+        groups={"pair": ["a", "b"]},
+        output=[("y", DataTypes.FLOAT())],
+    )
+    assert written(flink, tmp_path, rows=scored.rows, refused=scored.refused) == {
+        "rows": [f"{i},0.5,{i + 2.5}" for i in range(6) if i != 3],
+        "refused": ['3,,"c is null; the answer y is NaN"'],
+    }

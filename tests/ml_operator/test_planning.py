@@ -278,10 +278,34 @@ def test_points_in_time_are_carried_with_their_precision(job) -> None:
         ({"version": "y"}, r"'y' would be there twice in the output \(x, f, s, y, y, error\): name"),
         ({"output": [("x", DataTypes.FLOAT())]}, r"'x' would be there twice in the output"),
         ({"output": []}, r"role 'inference': output names no answer"),
-        ({"output": [("y", Types.FLOAT())]}, r"the type of the answer 'y' is FLOAT.*; a Table takes py"),
+        ({"output": [("y", Types.FLOAT())]}, r"the type of the answer 'y' is Float; a Table takes py"),
+        ({"control": "versions"}, r"role 'inference, control': input is a str, it must be a Table or a Data"),
         ({"threads": 0}, r"role 'inference': threads is 0, it must be at least 1"),
     ],
 )
 def test_inference_that_cannot_run_is_refused(job, options: dict[str, Any], message: str) -> None:
     with pytest.raises(PlanError, match=message):
         scored(job, **options)
+
+
+def test_a_control_stream_is_one_integer(job) -> None:
+    with pytest.raises(
+        PlanError, match=r"role 'inference': control has the columns x BIGINT, f FLOAT.*; it must have one"
+    ):
+        scored(job, control=numbers(job[2]))
+
+
+def test_a_scored_stream_takes_types_of_streams(job) -> None:
+    planned, env, _ = job
+    info = Types.ROW_NAMED(["x", "s"], [Types.FLOAT(), Types.STRING()])
+    rows = env.from_collection([], info)
+    found = inference(planned, rows, "m.pt2", inputs=["x"], output=[("y", Types.FLOAT())], version="version")
+    assert found.rows.get_type().get_field_names() == ["x", "s", "y", "version"]
+    assert found.refused.get_type().get_field_names() == ["x", "s", "version", "error"]
+    with pytest.raises(PlanError, match=r"role 'other': the type of the answer 'y' is FLOAT; a Table takes"):
+        inference(planned, rows, "m.pt2", name="other", inputs=["x"], output=[("y", DataTypes.FLOAT())])
+    untyped = env.from_collection([1.0])
+    with pytest.raises(
+        PlanError, match=r"role 'other': the type of its input is not known: say output_type="
+    ):
+        inference(planned, untyped, "m.pt2", name="other", inputs=["x"], output=[("y", Types.FLOAT())])

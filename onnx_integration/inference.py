@@ -1,0 +1,68 @@
+"""`inference`: rows go through a model in ONNX and come back, with `InferenceRunner` below it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ml_framework.inference import runner as base
+from ml_framework.runner.threads import threads_of
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping
+
+    from ml_framework.runner import Attempt
+    from ml_operator import MLJob
+    from ml_operator.inference import Scored
+
+THREADS_VARIABLE = "OMP_NUM_THREADS"
+"""How the runner tells the process with how many threads to compute."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class InferenceRunner(base.InferenceRunner):
+    """Scores a stream with a model in ONNX; `inference` plans it.
+
+    Its arguments are those of `ml_framework.inference.runner.InferenceRunner`.
+    """
+
+    loader: ClassVar[str] = "onnx_integration.models:OnnxModels"
+    preload: ClassVar[tuple[str, ...]] = ("ml_framework.inference", "onnx_integration.models")
+
+    def environment(self, attempt: Attempt) -> Mapping[str, str]:
+        """The variables of the process; what the user gave in `env` wins."""
+        count = threads_of(attempt, self.threads)
+        return {THREADS_VARIABLE: str(count), **super().environment(attempt)}
+
+
+def inference(job: MLJob, rows: Any, model: str | os.PathLike[str], **options: Any) -> Scored:
+    """Score every row with a model in ONNX.
+
+    ::
+
+        scored = inference(
+            job, flights, "models/", inputs=["features"], groups={"features": ["distance", "temp"]},
+            output=[("score", DataTypes.FLOAT())], parallelism=3, version="model_version",
+        )
+        t_env.create_temporary_view("scores", scored.rows)
+
+    ONNX Runtime computes on the GPU where its build for them (onnxruntime-gpu) is installed and the process
+    sees one.
+
+    Args:
+        job: with an application master.
+        rows: a Table or a DataStream, insert-only.
+        model: path or URL of an ``.onnx`` file, or of a folder of versions of one. A version may be a folder
+            with more beside it: weights that lie outside of the file.
+        options: `output`, `inputs` and all others of `MLJob.add_inference` but `factory`. Inputs and outputs
+            go by position; a function before the model may name inputs in a dict, all as arrays of the type
+            that the model declares.
+
+    Returns:
+        The answered rows and the refused ones.
+
+    Raises:
+        PlanError: it cannot run as described; the message names the role and the remedy.
+    """
+    return job.add_inference(rows, model, runner=InferenceRunner, **options)
