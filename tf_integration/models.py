@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from ml_framework import context
@@ -72,7 +73,7 @@ class TFModels(ModelLoader):
     def array(self, values: Any) -> NDArray[Any]:
         """A tensor as an array."""
         array: NDArray[Any] = tf.convert_to_tensor(values).numpy()
-        return array
+        return array if array.dtype.kind != "O" else np.frompyfunc(bytes.decode, 1, 1)(array)
 
     def _keras_model(self, path: Path) -> Any:
         if path.name.endswith(KERAS):

@@ -221,6 +221,15 @@ class NodeContext:
         """
         self._emit(self._writable(), columns, NO_TIMESTAMP if timestamps is None else timestamps)
 
+    def check_emit(self, columns: Mapping[str, Any]) -> None:
+        """Raise what `emit` would raise for these, which may be some of the output's columns; send nothing.
+
+        Raises:
+            EmitError: the role has no output, or the columns do not fit it.
+            CodecError: a value does not fit its column.
+        """
+        self._writable().check(columns)
+
     def save_model(self, path: str | os.PathLike[str], model: bytes | Callable[[IO[bytes]], object]) -> Path:
         """Write a model to a file that appears whole or not at all; rank 0 writes, the others do nothing.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ml_framework.byte_queue import FrameKind, Producer
-from ml_framework.codec import Layout, encode
+from ml_framework.codec import Layout, Schema, encode, plan_layout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -55,6 +55,11 @@ class Output:
             if rows:
                 self._producer.send(FrameKind.BATCH, frame)
                 self.rows += rows
+
+    def check(self, columns: Mapping[str, Any]) -> None:
+        """Raise what `emit` would raise for these, which may be some of the columns."""
+        named = tuple(column for column in self.layout.schema.columns if column.name in columns)
+        encode(plan_layout(Schema(named)), columns)
 
     def _parts(self, columns: Mapping[str, Any]) -> Iterator[tuple[int, Mapping[str, Any]]]:
         """`columns` cut to the rows of a frame, each part with its number of rows."""

@@ -52,11 +52,18 @@ class Scorer:
     Args:
         outputs: what it has to answer; a number that is NaN is no answer.
         required: columns of the input in which a null is refused: a model would take it for a number.
+        check: raises where answers are of another type than the output.
     """
 
-    def __init__(self, outputs: Sequence[str], required: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        outputs: Sequence[str],
+        required: Sequence[str] = (),
+        check: Callable[[Mapping[str, NDArray[Any]]], object] = len,
+    ) -> None:
         self._outputs = outputs
         self._required = required
+        self._check = check
 
     def answer(self, model: Model, batch: Batch) -> Iterator[Answer | Refused]:
         """Every row of `batch`, once and in order.
@@ -65,6 +72,22 @@ class Scorer:
             ModelError: what the model answers is not what was planned, whatever the rows.
         """
         return self._answers(model, batch, 0)
+
+    def try_on(self, model: Model, batch: Batch) -> None:
+        """Have `model` answer rows that another one has answered.
+
+        Raises:
+            ModelError: it answers none of them, or not what was planned.
+            EmitError: its answers are of another type than the output.
+            CodecError: the same of a value.
+        """
+        parts = list(self.answer(model, batch))
+        reasons = [part.error for part in parts if isinstance(part, Refused)]
+        if len(reasons) == len(parts):
+            raise ModelError(f"it answers none of the rows that it was tried on: {reasons[0]}")
+        for part in parts:
+            if isinstance(part, Answer):
+                self._check(part.columns)
 
     def _answers(self, model: Model, batch: Batch, offset: int) -> Iterator[Answer | Refused]:
         try:

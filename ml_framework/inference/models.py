@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from ml_framework.errors import ModelError
 from ml_framework.inference import versions
-from ml_framework.inference.answers import Model, Refused, Scorer
+from ml_framework.inference.answers import Model, Scorer
 
 if TYPE_CHECKING:
     from ml_framework.context import Batch
@@ -152,17 +152,11 @@ class Models:
         try:
             ready = Serves(number, self._loaded(number))
             if self._sample is not None:
-                self._try(ready.model, self._sample)
+                self._scorer.try_on(ready.model, self._sample)
         except Exception as error:  # noqa: BLE001 - the old version serves on whatever is wrong with it
             _say(_refusal(number, error))
         else:
             self._ready.append(ready)
-
-    def _try(self, model: Model, sample: Batch) -> None:
-        parts = list(self._scorer.answer(model, sample))
-        reasons = [part.error for part in parts if isinstance(part, Refused)]
-        if len(reasons) == len(parts):
-            raise ModelError(f"it answers none of the rows that it was tried on: {reasons[0]}")
 
 
 def _refusal(number: int, error: Exception) -> str:

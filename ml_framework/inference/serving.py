@@ -49,7 +49,7 @@ class Serving:
         kept = ctx.keep(lambda: models.serving.version)
         before = max((version for version in kept if version is not None), default=None)
         refused = 0
-        scorer = Scorer(self.answers, self.required)
+        scorer = Scorer(self.answers, self.required, ctx.check_emit)
         with self._models(scorer, before) as models:
             for batch in ctx.batches():
                 if self.announced is not None:

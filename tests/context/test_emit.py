@@ -126,3 +126,14 @@ def test_rows_can_be_sent_back_as_they_came(make_task: Callable[..., Any]) -> No
         ([None, 3], [None, "c"], [1.5, 2.5], [20, 30]),
         ([1, None], ["a", None], [0.5, 1.5], [10, 20]),
     ]
+
+
+def test_columns_are_checked_without_being_sent(task: Any) -> None:
+    """As `emit` would check them."""
+    with task.running() as ctx:
+        ctx.check_emit({"id": [1, 2]})
+        with pytest.raises(CodecError, match="'id'"):
+            ctx.check_emit({"id": [None]})
+        with pytest.raises(EmitError, match="'id'"):
+            ctx.check_emit({"id": np.array([0.5])})
+    assert FrameKind.BATCH not in [kind for kind, _ in task.last]

@@ -10,12 +10,12 @@ import fsspec
 import numpy as np
 import pytest
 
-from ml_framework.errors import ModelError
+from ml_framework.errors import EmitError, ModelError
 from ml_framework.inference import Models, Scorer, place, publish
 from ml_framework.testing.waiting import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from ml_framework.context import Batch
 
@@ -47,7 +47,13 @@ def new(tmp_path: Path, folder: Path) -> Publish:
 
 
 def models(folder: Path | str, version: int | None = None, **options: Any) -> Models:
-    return Models(place(folder), load, Scorer(["y"]), version, **options)
+    return Models(place(folder), load, Scorer(["y"], check=fits), version, **options)
+
+
+def fits(columns: Mapping[str, Any]) -> None:
+    """As a column of the output does."""
+    if (columns["y"] > 1e38).any():
+        raise EmitError("y is too much")
 
 
 def score(served: Models, batch: Batch) -> tuple[int | None, list[float]]:
@@ -82,6 +88,7 @@ def test_a_newer_version_takes_over_between_two_batches(folder: Path, new: Publi
     [
         ("no number", "ValueError: could not convert string to float: 'no'"),
         ("2 z", "ModelError: the model answers z, and the output has y"),
+        ("1e99 y", "EmitError: y is too much"),
         ("nan", "ModelError: it answers none of the rows that it was tried on: the answer y is NaN"),
     ],
 )

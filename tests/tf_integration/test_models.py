@@ -105,3 +105,9 @@ def test_what_is_no_model_is_told(tmp_path: Path) -> None:
         TFModels((), ("y",))(weights(tmp_path))
     with pytest.raises(ModelError, match=r"is no model of TensorFlow: it is neither a .keras"):
         TFModels((), ("y",))(tmp_path)
+
+
+def test_text_is_answered_as_text() -> None:
+    """TensorFlow has bytes, which an output of STRING does not take."""
+    found = TFModels((), ("label", "labels")).array(tf.constant([["ä", "b"], ["c", ""]]))
+    assert found.tolist() == [["ä", "b"], ["c", ""]]

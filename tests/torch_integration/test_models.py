@@ -117,3 +117,16 @@ def test_a_file_that_is_no_model_is_told(tmp_path: Path) -> None:
         models()(tmp_path)
     with pytest.raises(RuntimeError, match=r"Missing key"):
         models(factory=lambda: nn.Linear(1, 1))(tmp_path / "model.pt")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU is here")
+@pytest.mark.parametrize(
+    ("save", "name"), [(state_dict, "model.pt"), (script, "model.pt"), (exported, "model.pt2")]
+)
+def test_a_gpu_computes_where_there_is_one(tmp_path: Path, save: Callable[[Path], None], name: str) -> None:
+    """What it is called with goes there, and what it answers comes back."""
+    save(tmp_path / name)
+    before = torch.cuda.memory_allocated()
+    model = models(factory=Weighted)(tmp_path / name)
+    assert torch.cuda.memory_allocated() > before
+    assert model(batch(3))["y"].tolist() == [13.0, 16.0, 19.0]
