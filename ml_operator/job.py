@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from pyflink.table import StreamTableEnvironment, Table
-
-from ml_framework.codec import NO_COLUMNS, Layout, plan_layout
 from ml_framework.config import JobConfig
-from ml_framework.errors import PlanError
-from ml_framework.runner.base import Program, Runner
 from ml_framework.spec import RoleKind
 from ml_operator import checks
-from ml_operator.bridge import Bridge, environment_options
-from ml_operator.client import JobMonitor
 from ml_operator.inference import ERROR, Scored, located, plan_columns
-from ml_operator.plan import AMConfig, JobPlan, RolePlan
-from ml_operator.recovery import DefaultRestarts, JobOptions, check_checkpoint_storage
+from ml_operator.plan import AMConfig, JobPlan
+from ml_operator.planner import Planner
 from ml_operator.render import render
-from ml_operator.table import ANNOUNCED, Output, RoleRows, Rows, RowStream, schema_of
-from ml_operator.translate import Translation
+from ml_operator.table import ANNOUNCED, Output
 
 if TYPE_CHECKING:
     import os
@@ -31,11 +22,13 @@ if TYPE_CHECKING:
     from pyflink.common import JobClient
     from pyflink.common.typeinfo import TypeInformation
     from pyflink.datastream import DataStream, StreamExecutionEnvironment
+    from pyflink.table import StreamTableEnvironment, Table
     from pyflink.table.types import DataType
 
     from ml_framework.inference import Padding
     from ml_framework.inference.runner import InferenceRunner
     from ml_framework.rpc.wire import ClusterStatus
+    from ml_framework.runner.base import Runner
 
 _DEFAULT_MAX_DELAY = timedelta(milliseconds=20)
 
@@ -62,13 +55,7 @@ class MLJob:
         *,
         table_env: StreamTableEnvironment | None = None,
     ) -> None:
-        self._env = env
-        self._config = config or JobConfig()
-        self._plan = JobPlan(name)
-        self._table_env = table_env
-        self._bridge = Bridge(env)
-        self._restarts = DefaultRestarts()
-        self._translation = Translation(env, self._bridge, name, self._config)
+        self._planner = Planner(env, name, config or JobConfig(), table_env)
 
     def add_am_role(self, config: AMConfig | None = None) -> None:
         """Add the application master; the first call on a job. `addAMRole` is an alias.
@@ -76,16 +63,7 @@ class MLJob:
         Raises:
             PlanError: the job has an application master already, or its environment cannot carry one.
         """
-        if self._plan.master is not None:
-            raise PlanError(
-                f"job {self._plan.name!r} has an application master already: call add_am_role once"
-            )
-        options = self._job_options()
-        checks.check_runtime_mode(options.env)
-        self._restarts.apply(options)
-        master = config or AMConfig()
-        self._translation.add_master(master)
-        self._plan = JobPlan(self._plan.name, master)
+        self._planner.add_master(config or AMConfig())
 
     def add_role(
         self,
@@ -135,7 +113,7 @@ class MLJob:
         Raises:
             PlanError: the role cannot run as described; the message names it and the remedy.
         """
-        back = self._add_role(
+        back = self._planner.add_role(
             name,
             input,
             runner=runner,
@@ -246,7 +224,7 @@ class MLJob:
                 postprocess=postprocess,
                 threads=threads,
             )
-        answered = self._add_role(
+        answered = self._planner.add_role(
             name,
             rows,
             runner=planned,
@@ -268,11 +246,11 @@ class MLJob:
 
     def plan(self) -> JobPlan:
         """The cluster as planned so far; changes nothing."""
-        return self._plan
+        return self._planner.plan
 
     def render(self, style: Literal["text", "mermaid"] = "text") -> str:
         """The plan as text, or as a Mermaid flowchart."""
-        return render(self._plan, style)
+        return render(self._planner.plan, style)
 
     def wait(
         self,
@@ -292,112 +270,4 @@ class MLJob:
             JobFailed: the job failed; its message is the first cause, a user's traceback without Java frames.
             KeyboardInterrupt: Ctrl-C, after the job was cancelled.
         """
-        JobMonitor(client, self._bridge, self._translation.node_uid).wait(on_status, every)
-
-    def _add_role(
-        self,
-        name: str,
-        source: Table | DataStream | None,
-        *,
-        runner: Runner,
-        parallelism: int,
-        output: Output | None,
-        max_delay: timedelta,
-        max_rows: int,
-        partition_by: str | None,
-        rowtime: str | None,
-        groups: Mapping[str, Sequence[str] | int] | None,
-        python: str | Path | None,
-        kind: RoleKind | Literal["drives", "serves", "side"] = RoleKind.DRIVES,
-        codec: str = "columns",
-        control: Table | DataStream | None = None,
-    ) -> RoleRows | None:
-        options = self._job_options(source)
-        has_state = source is not None or runner.answers_checkpoints
-        checkpointed = has_state and options.checkpoints()
-        spec = checks.check_role(
-            self._plan,
-            options.env,
-            name,
-            parallelism=parallelism,
-            kind=kind,
-            restartable=output is None and not checkpointed,
-        )
-        if checkpointed:
-            check_checkpoint_storage(name, options)
-        runner.validate(name)
-        rows = self._read(name, source, parallelism, control)
-        j_output = None if output is None else self._rows.output_type(name, output)
-        layouts = _Layouts(name, rows, j_output, groups, max_rows)
-        checks.check_codec(name, codec, layouts.input, layouts.output)
-        frames = layouts.input or (NO_COLUMNS if has_state else None)
-        program = Program(
-            runner=runner,
-            input_layout=frames.to_json() if frames else None,
-            output_layout=layouts.output.to_json() if layouts.output else None,
-            codec=codec,
-            max_delay_s=checks.check_max_delay(name, max_delay),
-            max_rows=max_rows,
-            python=checks.check_python(name, python),
-            restartable=spec.restartable,
-        )
-        role = RolePlan(spec, program, layouts.input, layouts.output, partition_by, rowtime)
-        checks.check_columns(role)
-        self._restarts.apply(options)
-        self._plan = JobPlan(self._plan.name, self._plan.master, (*self._plan.roles, role))
-        j_rows = self._translation.add_role(role, self._plan.spec, rows, j_output)
-        if output is None:
-            return None
-        return RoleRows(self._rows, j_rows, output, j_output, rowtime, f"{self._plan.name}/{name}")
-
-    def _job_options(self, source: Table | DataStream | None = None) -> JobOptions:
-        """The options of the job as they are now; a table tells of its environment."""
-        if isinstance(source, Table) and self._table_env is None:
-            self._table_env = source._t_env
-        return JobOptions(environment_options(self._env), self._table_env)
-
-    @cached_property
-    def _rows(self) -> Rows:
-        return Rows(self._bridge, self._table_env or StreamTableEnvironment.create(self._env))
-
-    def _read(
-        self,
-        name: str,
-        source: Table | DataStream | None,
-        parallelism: int,
-        control: Table | DataStream | None,
-    ) -> RowStream | None:
-        if source is None:
-            return None
-        uid = f"{self._plan.name}/{name}"
-        rows = self._rows.read(name, source, parallelism, uid)
-        if control is None:
-            return rows
-        numbers = self._rows.read(f"{name}, control", control, 1, f"{uid}/control")
-        return self._rows.announced(name, rows, numbers, f"{uid}/announced")
-
-
-class _Layouts:
-    """The layouts of a role's frames, both ways."""
-
-    def __init__(
-        self,
-        role: str,
-        rows: RowStream | None,
-        j_output: Any,
-        groups: Mapping[str, Sequence[str] | int] | None,
-        max_rows: int,
-    ) -> None:
-        if groups and rows is None:
-            raise PlanError(f"role {role!r}: groups are of input columns, and the role has no input")
-        self.input: Layout | None = None
-        self.output: Layout | None = None
-        try:
-            if rows is not None:
-                self.input = plan_layout(
-                    rows.schema, groups, timestamps=j_output is not None, max_rows=max_rows
-                )
-            if j_output is not None:
-                self.output = plan_layout(schema_of(j_output), timestamps=True, max_rows=max_rows)
-        except PlanError as error:
-            raise PlanError(f"role {role!r}: {error}") from None
+        self._planner.monitor(client).wait(on_status, every)
