@@ -34,7 +34,9 @@ class FileBatch(dict[str, Any]):
         self.world_size = world_size
 
 
-def batches(folder: Path, batch_size: int, *, rank: int = 0, world_size: int = 1) -> Iterator[FileBatch]:
+def batches(
+    folder: Path, batch_size: int, *, rank: int = 0, world_size: int = 1, rows: int | None = None
+) -> Iterator[FileBatch]:
     """Every `world_size`-th departure from the `rank`-th on, in order.
 
     Ranks make the same number of steps: the last batch of a rank may be shorter, or empty.
@@ -44,11 +46,12 @@ def batches(folder: Path, batch_size: int, *, rank: int = 0, world_size: int = 1
         batch_size: rows of a batch.
         rank: 0-based.
         world_size: how many share the departures.
+        rows: only the first so many departures; None takes all.
 
     Yields:
         Steps of `batch_size * world_size` departures, of which each rank sees its own.
     """
-    table = dataset.departures(folder)
+    table = dataset.departures(folder).slice(0, rows)
     columns = {name: _values(table[name]) for name in table.column_names}
     step = batch_size * world_size
     for start in range(0, len(table), step):

@@ -20,8 +20,8 @@ from plain_loop import BATCH_SIZE, progressive_auc
 from progress import Progress
 from pyflink.common import Configuration
 from pyflink.datastream import StreamExecutionEnvironment
-from pyflink.table import DataTypes, StreamTableEnvironment
-from tables import departures, write_scores
+from pyflink.table import StreamTableEnvironment
+from tables import PASSED_ON, SCORE, departures, write_scores
 
 from ml_operator import JobConfig, MLJob
 from tf_integration import TFClusterConfig, TFRunner
@@ -39,19 +39,6 @@ PATIENCE = timedelta(seconds=1)
 
 Generous, since nobody waits for these scores: every step then has as many rows as one of the plain loop.
 """
-OUTPUT = [
-    ("year", DataTypes.INT()),
-    ("month", DataTypes.INT()),
-    ("day", DataTypes.INT()),
-    ("carrier", DataTypes.STRING()),
-    ("flight", DataTypes.INT()),
-    ("origin", DataTypes.STRING()),
-    ("dest", DataTypes.STRING()),
-    ("sched", DataTypes.TIMESTAMP(3)),
-    ("has_weather", DataTypes.BOOLEAN()),
-    ("label", DataTypes.INT()),
-    ("score", DataTypes.FLOAT()),
-]
 
 
 def main() -> None:
@@ -116,7 +103,7 @@ def run(
     params = {"model": str(model.resolve()), "folder": str(prepared.resolve()) if from_files else None}
     rows = None if from_files else departures(t_env, prepared)
     scores = ADD_WORKERS[framework](
-        job, params, input=rows, output=OUTPUT, rowtime="sched", max_delay=PATIENCE
+        job, params, input=rows, output=[*PASSED_ON, SCORE], rowtime="sched", max_delay=PATIENCE
     )
     client = write_scores(t_env, scores, sinks).execute().get_job_client()
     with Progress(total=len(dataset.departures(prepared))) as progress:

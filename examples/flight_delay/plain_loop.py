@@ -17,18 +17,29 @@ from model import new_model, new_optimizer, test_then_train
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from model import DelayNet
+
 BATCH_SIZE = 256
+
+
+def learn(folder: Path, rows: int | None = None) -> tuple[DelayNet, float]:
+    """Train on the prepared files in `folder`, or on the first `rows` flights of them.
+
+    Returns:
+        The model, and the AUC over the scores that every flight got before it was trained on.
+    """
+    model = new_model()
+    optimizer = new_optimizer(model)
+    scores, labels = [], []
+    for batch in batches(folder, BATCH_SIZE, rows=rows):
+        scores.append(test_then_train(model, optimizer, batch, lambda losses, _: losses.mean()))
+        labels.append(batch["label"])
+    return model, auc(torch.cat(scores), torch.cat(labels))
 
 
 def progressive_auc(folder: Path) -> float:
     """Train on the prepared files in `folder` and return the AUC over the scores of all rows."""
-    model = new_model()
-    optimizer = new_optimizer(model)
-    scores, labels = [], []
-    for batch in batches(folder, BATCH_SIZE):
-        scores.append(test_then_train(model, optimizer, batch, lambda losses, _: losses.mean()))
-        labels.append(batch["label"])
-    return auc(torch.cat(scores), torch.cat(labels))
+    return learn(folder)[1]
 
 
 if __name__ == "__main__":

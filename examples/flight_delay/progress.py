@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 _RATE_SPAN_S = 5.0
 
 
-class Progress:
-    """Takes the status of the cluster, shows rows, rows a second and the AUC of the latest scores.
+class RowsLine:
+    """Shows how many rows there are, and how many a second.
 
     On a terminal one line that changes, elsewhere a line for every tenth of the rows.
 
@@ -49,11 +49,9 @@ class Progress:
     ) -> None:
         self._live.stop()
 
-    def __call__(self, status: Any) -> None:
-        """Show a `ClusterStatus`."""
-        workers = {node.node.index: node.numbers for node in status.nodes if node.node.role == "worker"}
-        rows = sum(numbers.get("rows_out", 0.0) for numbers in workers.values())
-        line = self._line(rows, workers)
+    def show(self, rows: float, told: str) -> None:
+        """Show the rows until now, and behind them what else is told."""
+        line = self._line(rows) + told
         tenths = int(10 * rows / max(self._total, 1))
         if self._console.is_terminal:
             self._live.update(line, refresh=True)
@@ -61,15 +59,9 @@ class Progress:
             self._console.print(line, soft_wrap=True)
         self._tenths = max(tenths, self._tenths)
 
-    def _line(self, rows: float, workers: Mapping[int, Mapping[str, float]]) -> str:
-        own = {index: numbers for index, numbers in sorted(workers.items()) if "auc" in numbers}
-        each = ", ".join(f"worker {index} {_auc(numbers, 'auc')}" for index, numbers in own.items())
-        of_all = _auc(workers.get(0, {}), "auc_of_all")
+    def _line(self, rows: float) -> str:
         done = 100 * rows / max(self._total, 1)
-        return (
-            f"{done:4.0f} %  {rows:9,.0f} of {self._total:,} flights  {self._rate(rows):7,.0f}/s  "
-            f"latest AUC {of_all}" + (f" ({each})" if each else "")
-        )
+        return f"{done:4.0f} %  {rows:9,.0f} of {self._total:,} flights  {self._rate(rows):7,.0f}/s  "
 
     def _rate(self, rows: float) -> float:
         """Rows a second over the last few seconds."""
@@ -81,6 +73,23 @@ class Progress:
         return (rows - before) / (now - then) if now > then else 0.0
 
 
+class Progress(RowsLine):
+    """Takes the status of the cluster, shows rows, rows a second and the AUC of the latest scores."""
+
+    def __call__(self, status: Any) -> None:
+        """Show a `ClusterStatus`."""
+        workers = {node.node.index: node.numbers for node in status.nodes if node.node.role == "worker"}
+        rows = sum(numbers.get("rows_out", 0.0) for numbers in workers.values())
+        own = {index: numbers for index, numbers in sorted(workers.items()) if "auc" in numbers}
+        each = ", ".join(f"worker {index} {_auc(numbers, 'auc')}" for index, numbers in own.items())
+        of_all = _auc(workers.get(0, {}), "auc_of_all")
+        self.show(rows, f"latest AUC {of_all}" + (f" ({each})" if each else ""))
+
+
 def _auc(numbers: Mapping[str, float], name: str) -> str:
-    value = numbers.get(name, math.nan)
+    return auc_text(numbers.get(name, math.nan))
+
+
+def auc_text(value: float) -> str:
+    """An AUC in three digits; a dash where there is none."""
     return "  -  " if math.isnan(value) else f"{value:.3f}"

@@ -9,12 +9,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
+from dataset import ORDER
 from evaluation import auc
 from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 mpl.use("agg")
@@ -52,8 +53,12 @@ PICTURE_FILE = "weeks.png"
 
 def read_scores(folder: Path) -> pa.Table:
     """The scored flights that Flink wrote, in order of time."""
-    table = read_csv(folder, SCORE_TYPES)
-    return table.sort_by([(name, "ascending") for name in ("sched", "carrier", "flight", "origin")])
+    return in_order(read_csv(folder, SCORE_TYPES))
+
+
+def in_order(scored: pa.Table) -> pa.Table:
+    """The flights in the one order of the stream."""
+    return scored.sort_by([(name, "ascending") for name in ORDER])
 
 
 def read_weeks(folder: Path) -> pa.Table:
@@ -63,13 +68,15 @@ def read_weeks(folder: Path) -> pa.Table:
 
 def read_csv(folder: Path, types: Mapping[str, pa.DataType]) -> pa.Table:
     """All rows of a sink, in no particular order; `types` names the columns, since Flink writes no header."""
+    return read_parts(sorted(folder.glob("part-*")), types)
+
+
+def read_parts(parts: Iterable[Path], types: Mapping[str, pa.DataType]) -> pa.Table:
+    """The rows in some of a sink's files, as `read_csv` reads them."""
     names = pa.csv.ReadOptions(column_names=list(types))
     options = pa.csv.ConvertOptions(column_types=types)
-    parts = [
-        pa.csv.read_csv(part, read_options=names, convert_options=options)
-        for part in sorted(folder.glob("part-*"))
-    ]
-    return pa.concat_tables([pa.schema(types).empty_table(), *parts])
+    tables = [pa.csv.read_csv(part, read_options=names, convert_options=options) for part in parts]
+    return pa.concat_tables([pa.schema(types).empty_table(), *tables])
 
 
 def write(scored: pa.Table, weeks: pa.Table, out: Path) -> None:
@@ -95,7 +102,7 @@ def check(scored: pa.Table, weeks: pa.Table, expected: pa.Table) -> None:
     """
     found = {
         "flights": len(scored),
-        "distinct flights": _distinct(scored),
+        "distinct flights": distinct(scored),
         "flights in the weeks": pc.sum(weeks["flights"]).as_py() or 0,
     }
     for what, count in found.items():
@@ -110,12 +117,13 @@ def summary(scored: pa.Table, *, plain_loop_auc: float) -> str:
     no_weather = pc.sum(pc.invert(scored["has_weather"])).as_py()
     reached = auc(scored["score"].to_numpy(), scored["label"].to_numpy())
     return (
-        f"flights={len(scored)} distinct={_distinct(scored)} no_weather={no_weather} "
+        f"flights={len(scored)} distinct={distinct(scored)} no_weather={no_weather} "
         f"auc={reached:.3f} plain_loop_auc={plain_loop_auc:.3f}"
     )
 
 
-def _distinct(scored: pa.Table) -> int:
+def distinct(scored: pa.Table) -> int:
+    """How many different flights there are."""
     return len(scored.group_by(list(KEY)).aggregate([]))
 
 

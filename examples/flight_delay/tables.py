@@ -6,12 +6,36 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
-from pyflink.table import TableDescriptor
+from features import SCALES
+from pyflink.table import DataTypes, TableDescriptor
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from pyflink.table import StatementSet, StreamTableEnvironment, Table
 
 _STATEMENTS = Path(__file__).parent / "sql"
+PASSED_ON = [
+    ("year", DataTypes.INT()),
+    ("month", DataTypes.INT()),
+    ("day", DataTypes.INT()),
+    ("carrier", DataTypes.STRING()),
+    ("flight", DataTypes.INT()),
+    ("origin", DataTypes.STRING()),
+    ("dest", DataTypes.STRING()),
+    ("sched", DataTypes.TIMESTAMP(3)),
+    ("has_weather", DataTypes.BOOLEAN()),
+    ("label", DataTypes.INT()),
+]
+"""The columns `features.PASSED_ON`."""
+SCORE = ("score", DataTypes.FLOAT())
+DEPARTURE = [
+    *PASSED_ON,
+    ("hour", DataTypes.INT()),
+    ("weekday", DataTypes.INT()),
+    *((name, DataTypes.FLOAT()) for name in SCALES),
+]
+"""All that a model is told about a flight, and what is passed on."""
 
 
 def departures(t_env: StreamTableEnvironment, prepared: Path) -> Table:
@@ -19,6 +43,12 @@ def departures(t_env: StreamTableEnvironment, prepared: Path) -> Table:
     t_env.execute_sql(_sql("flights", data=prepared.resolve()))
     t_env.execute_sql(_sql("weather", data=prepared.resolve()))
     return t_env.sql_query(_sql("departures"))
+
+
+def departures_since(t_env: StreamTableEnvironment, prepared: Path, start: datetime) -> Table:
+    """The `departures` that were scheduled for `start` (UTC) or later."""
+    t_env.create_temporary_view("departures", departures(t_env, prepared))
+    return t_env.sql_query(_sql("since", start=start.isoformat(sep=" ")))
 
 
 def write_scores(t_env: StreamTableEnvironment, scores: Table, folder: Path) -> StatementSet:
