@@ -1,4 +1,4 @@
-# Commands for users: `make demo`, `make demo-digits` and `make test`. Each creates what it needs.
+# Commands for users: `make demo`, `make demo-serve`, `make demo-digits` and `make test`. Each creates what it needs.
 SHELL := /bin/bash
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
@@ -10,6 +10,7 @@ JAVA_SOURCES := $(shell find java -name '*.java')
 .PHONY: help
 help:
 	@echo "make demo         run the flight-delay job on real data"
+	@echo "make demo-serve   score the flights of the same data live, and change the model meanwhile"
 	@echo "make demo-digits  run the handwritten-digits job: Keras, parameter servers, TFRecord files"
 	@echo "make test         run the tests"
 	@echo "make bench        measure the data path"
@@ -35,13 +36,18 @@ $(JAR): $(JAVA_SOURCES) hatch_build.py $(STAMP)
 	@echo "==> compiling the bridge"
 	@$(BIN)/python hatch_build.py $(JAR)
 
-# ROWS=20000 makes the demo short.
+# ROWS=20000 makes the demos with flights short.
 ROWS ?=
 
 .PHONY: demo
 demo: $(STAMP) $(JAR)
 	@echo "==> running the flight-delay job"
 	@$(BIN)/python examples/flight_delay/job.py $(if $(ROWS),--rows $(ROWS))
+
+.PHONY: demo-serve
+demo-serve: $(STAMP) $(JAR)
+	@echo "==> serving a model of the flights"
+	@$(BIN)/python examples/flight_delay/serve.py $(if $(ROWS),--rows $(ROWS))
 
 .PHONY: demo-digits
 demo-digits: $(STAMP) $(JAR)

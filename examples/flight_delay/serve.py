@@ -46,13 +46,13 @@ if TYPE_CHECKING:
     from pyflink.table import Table
 
 DEFAULT_OUT = Path(__file__).parents[2] / "out" / "flight_delay_serving"
-FEED = JobConfig(queue_bytes=1 << 16)
-"""Few rows wait before the feed: a checkpoint, at which scores are seen, waits for all of them."""
 PROCESSES = 2
 SECONDS = 40
 """How long the stream takes, unless a rate is given."""
-CHECKPOINT_INTERVAL = "1 s"
-"""Scored flights are seen when a checkpoint commits them."""
+CHECKPOINTS = {"interval": "1 s", "unaligned.enabled": "true"}
+"""Scores are seen when a checkpoint commits them; unaligned, it overtakes flights that wait for the feed."""
+FEED = JobConfig(queue_bytes=1 << 15)
+"""Few flights wait in the queue of the feed: those a checkpoint waits for."""
 
 
 def main() -> None:
@@ -62,6 +62,7 @@ def main() -> None:
     prepared = dataset.prepare(chosen.data, chosen.rows)
     departures = dataset.departures(prepared)
     stages = Stages.of(departures)
+    rate = chosen.rate or stages.served / SECONDS
     models = chosen.out / "models"
     shutil.rmtree(models, ignore_errors=True)  # of an earlier run, whose numbers are taken
     release(prepared, stages.before_start, models)
@@ -69,9 +70,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=chosen.out, prefix=".sink-") as folder:
         sink = Sink(Path(folder) / "scores")
         with Live(sink, stages, release_next, RowsLine(stages.served)) as live:
-            run(
-                prepared, stages, models, Path(folder), rate=chosen.rate or stages.served / SECONDS, seen=live
-            )
+            run(prepared, stages, models, Path(folder), rate=rate, seen=live)
     served = serving_report.check(sink.all(), departures.slice(stages.before_start), stages.release)
     served = serving_report.compared(served, prepared, models, stages)
     serving_report.write(served, chosen.out)
@@ -112,15 +111,14 @@ def run(
         JobFailed: with the first cause.
     """
     options = Configuration()
-    options.set_string("execution.checkpointing.interval", CHECKPOINT_INTERVAL)
-    options.set_string("execution.checkpointing.dir", f"file://{(folder / 'checkpoints').resolve()}")
+    for name, value in {**CHECKPOINTS, "dir": (folder / "checkpoints").resolve().as_uri()}.items():
+        options.set_string(f"execution.checkpointing.{name}", value)
     env = StreamExecutionEnvironment.get_execution_environment(options)
     env.set_parallelism(1)  # a file has one order; only the model's processes are several
     t_env = StreamTableEnvironment.create(env)
 
-    coming = at_a_pace(
-        MLJob(env, "feed", FEED, table_env=t_env), departures_since(t_env, prepared, stages.start), rate
-    )
+    departures = departures_since(t_env, prepared, stages.start)
+    coming = at_a_pace(MLJob(env, "feed", FEED, table_env=t_env), departures, rate)
     job = MLJob(env, "flight-delay", table_env=t_env)
     job.add_am_role()
     scored = inference(
@@ -135,11 +133,8 @@ def run(
         version="version",
         parallelism=PROCESSES,
     )
-    now = call_sql("CURRENT_ROW_TIMESTAMP()").alias("at")
-    job.wait(
-        scored.rows.add_columns(now).execute_insert(csv_sink(folder / "scores")).get_job_client(),
-        on_status=seen,
-    )
+    served = scored.rows.add_columns(call_sql("CURRENT_ROW_TIMESTAMP()").alias("at"))
+    job.wait(served.execute_insert(csv_sink(folder / "scores")).get_job_client(), on_status=seen)
     seen()
 
 
@@ -147,7 +142,7 @@ def at_a_pace(job: MLJob, departures: Table, rate: float) -> Table:
     """The same rows, so many a second.
 
     Args:
-        job: a cluster for that alone: nodes of one cluster end together, and this one ends before the model's.
+        job: a cluster for that alone: the nodes of one end together, and these end before the model's.
         departures: with the columns `DEPARTURE`.
         rate: rows a second.
     """
