@@ -1,6 +1,6 @@
 """The model, and the step "score, then train".
 
-One model for all programs: the workers of a stream or of a file (`train.py`), and `plain_loop.py`.
+One model for all programs: the workers of a stream or of a file (`train.py`), `plain_loop.py` and `serve.py`.
 """
 
 from __future__ import annotations
