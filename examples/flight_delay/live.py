@@ -16,7 +16,6 @@ from report import SCORE_TYPES, read_parts
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-    from types import TracebackType
 
     from stages import Stages
 
@@ -75,14 +74,10 @@ class Live:
         self._to_learn_from = 0
 
     def __enter__(self) -> Self:
-        self._line.__enter__()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._thread.shutdown()
-        self._line.__exit__(kind, error, traceback)
 
     def __call__(self, _status: object = None) -> None:
         """Look what has come."""
@@ -98,7 +93,7 @@ class Live:
 
     @property
     def released_at(self) -> float:
-        """When the next version was published; NaN where it was not."""
+        """When the next version was published; NaN where it was not. Raises what `release` has raised."""
         return math.nan if self._released is None else self._released.result()
 
     def _told(self) -> str:

@@ -69,13 +69,14 @@ def main() -> None:
     release_next = partial(release, prepared, stages.before_release, models)
     with tempfile.TemporaryDirectory(dir=chosen.out, prefix=".sink-") as folder:
         sink = Sink(Path(folder) / "scores")
-        with Live(sink, stages, release_next, RowsLine(stages.served)) as live:
+        with RowsLine(stages.served) as line, Live(sink, stages, release_next, line) as live:
             run(prepared, stages, models, Path(folder), rate=rate, seen=live)
+        released_at = live.released_at
     served = serving_report.check(sink.all(), departures.slice(stages.before_start), stages.release)
     served = serving_report.compared(served, prepared, models, stages)
     serving_report.write(served, chosen.out)
     print(f"models: {models}")
-    print(serving_report.summary(served, live.released_at))
+    print(serving_report.summary(served, released_at))
 
 
 def release(prepared: Path, flights: int, models: Path) -> float:

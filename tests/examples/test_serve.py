@@ -165,7 +165,7 @@ def test_the_next_version_is_made_when_all_that_it_learns_from_is_out(
         return 7.0
 
     half = stages.served_before_release
-    with live.Live(sink, stages, release, line) as seen:
+    with line, live.Live(sink, stages, release, line) as seen:
         seen()
         committed(tmp_path / "scores", ".part-1-0.inprogress", served)
         committed(tmp_path / "scores", "part-0-0", served.slice(0, half - 1))
