@@ -156,6 +156,7 @@ class Planner:
             return None
         uid = f"{self.plan.name}/{name}"
         rows = self._rows.read(name, source, parallelism, uid)
+        self._translation.check_input(name, rows)
         if control is None:
             return rows
         numbers = self._rows.read(f"{name}, control", control, 1, f"{uid}/control")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import cloudpickle
 
 from ml_framework import config as configs
+from ml_framework.errors import PlanError
 from ml_operator.bridge import Bridge, python_options
 from ml_operator.plan import AMConfig, RolePlan, queue_bytes
 
@@ -54,6 +55,14 @@ class Translation:
         self._j_control = self._bridge.graph.addMaster(
             self._env._j_stream_execution_environment, f"{self._name}/application-master", self._j_settings
         )
+
+    def check_input(self, role: str, rows: RowStream) -> None:
+        """Refuse rows that come from a role of this cluster, with `PlanError`."""
+        if self._bridge.graph.isOfCluster(rows.j_stream, self._j_control):
+            raise PlanError(
+                f"role {role!r}: its input comes from another role of the same cluster, whose nodes end "
+                "together, so neither would end: plan it in an MLJob of its own, in the same environment"
+            )
 
     def add_role(self, role: RolePlan, spec: JobSpec, rows: RowStream | None, j_output_type: Any) -> Any:
         """Add a role's nodes and tell the AM of `spec`; returns the Java stream of rows that come back."""

@@ -114,6 +114,7 @@ def run(
     options = Configuration()
     for name, value in {**CHECKPOINTS, "dir": (folder / "checkpoints").resolve().as_uri()}.items():
         options.set_string(f"execution.checkpointing.{name}", value)
+    options.set_string("execution.buffer-timeout.interval", "1 ms")  # a flight waits no longer for others
     env = StreamExecutionEnvironment.get_execution_environment(options)
     env.set_parallelism(1)  # a file has one order; only the model's processes are several
     t_env = StreamTableEnvironment.create(env)

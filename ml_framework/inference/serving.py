@@ -55,6 +55,8 @@ class Serving:
                 if self.announced is not None:
                     _pass_on(batch.received(self.announced), models)
                 model = models.take()
+                if models.serving.version is not None:
+                    ctx.metrics.log(version=models.serving.version)
                 for part in scorer.answer(model, batch):
                     self._emit(ctx, batch, part, models.serving.version)
                     if isinstance(part, Refused):

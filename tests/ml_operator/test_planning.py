@@ -309,3 +309,18 @@ def test_a_scored_stream_takes_types_of_streams(job) -> None:
         PlanError, match=r"role 'other': the type of its input is not known: say output_type="
     ):
         inference(planned, untyped, "m.pt2", name="other", inputs=["x"], output=[("y", Types.FLOAT())])
+
+
+def test_a_role_does_not_wait_for_another_of_its_cluster(job) -> None:
+    planned, env, tables = job
+    first = planned.add_role("first", runner=HAPPY, input=numbers(tables), output=[("y", DataTypes.FLOAT())])
+    tables.create_temporary_view("answers", first)
+    table = tables.sql_query("SELECT y + 1 AS z FROM answers WHERE y > 0")
+    with pytest.raises(
+        PlanError, match=r"role 'second': its input comes from another role of the same cluster"
+    ):
+        planned.add_role("second", runner=HAPPY, input=table)
+    assert [role.name for role in planned.plan().roles] == ["first"]
+    other = MLJob(env, "other", table_env=tables)
+    other.add_am_role()
+    other.add_role("second", runner=HAPPY, input=table)

@@ -103,6 +103,11 @@ public final class Graph {
                 .addInput(withoutOutput.broadcast().getTransformation());
     }
 
+    /** Whether rows come from a node of the cluster that `control` leads. */
+    public boolean isOfCluster(DataStream<RowData> rows, DataStream<Byte> control) {
+        return rows.getTransformation().getTransitivePredecessors().contains(control.getTransformation());
+    }
+
     /**
      * Spreads rows over the nodes: round robin, or by the hash of one column so that a key stays on one node; by key
      * groups, for a partitioner of our own could not be used where checkpoints are unaligned. From one subtask to one node
