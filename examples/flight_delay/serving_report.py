@@ -126,7 +126,7 @@ def summary(served: pa.Table, released_at: float) -> str:
     return (
         f"flights={len(served)} distinct={distinct(served)} version_1_auc={_auc(first):.3f} "
         f"version_2_auc={_auc(second):.3f} version_1_auc_on_the_same={_auc(second, COMPARED):.3f} "
-        f"swap_s={swap_s:.1f}"
+        f"swap_s={swap_s:.2f}"
     )
 
 

@@ -6,12 +6,17 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import torch
 from pyflink.common import Types
 from pyflink.table import DataTypes, Schema, Table
 from support.flink import Flink, collect, make_flink, program
 
+from ml_framework.inference import publish
+from torch_integration import inference
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
 pytestmark = pytest.mark.flink
 
@@ -117,3 +122,36 @@ def test_watermarks_stay_behind_the_rows_of_two_nodes(flink: Flink) -> None:
     rows: list[Any] = collect(flink.tables.sql_query("SELECT x, ts, CURRENT_WATERMARK(ts) FROM answers"))
     assert sorted(row[:2] for row in rows) == [(x, time_of(x)) for x in range(1, 1_501)]
     assert_none_is_late(row[1:] for row in rows)
+
+
+def test_a_control_stream_without_time_holds_no_window_back(flink: Flink, tmp_path: Path) -> None:
+    """Though it never ends, and has no watermark of its own."""
+    torch.save({}, tmp_path / "identity.pt")
+    publish(tmp_path / "identity.pt", tmp_path / "models")
+    flink.tables.execute_sql("""
+        CREATE TEMPORARY TABLE control (number INT) WITH (
+            'connector' = 'datagen', 'rows-per-second' = '1',
+            'fields.number.min' = '1', 'fields.number.max' = '1'
+        )""")
+    scored = inference(
+        flink.job,
+        timed(flink, 30_000, rows_a_second=10_000),
+        tmp_path / "models",
+        inputs=["x"],
+        factory=torch.nn.Identity,
+        output=[("y", DataTypes.BIGINT())],
+        carry=["x", "ts"],
+        rowtime="ts",
+        control=flink.tables.from_path("control"),
+        parallelism=2,
+    )
+    flink.tables.create_temporary_view("answers", scored.rows)
+    result = flink.tables.sql_query("""
+        SELECT window_start, COUNT(*), SUM(y)
+        FROM TABLE(TUMBLE(TABLE answers, DESCRIPTOR(ts), INTERVAL '10' MINUTE))
+        GROUP BY window_start, window_end""").execute()
+    with result.collect() as windows:
+        found = [tuple(next(windows)) for _ in range(2)]
+    result.get_job_client().cancel().result()
+    expected = [(START + timedelta(minutes=10) * k, window_rows(k)) for k in range(2)]
+    assert found == [(start, len(rows), sum(rows)) for start, rows in expected]

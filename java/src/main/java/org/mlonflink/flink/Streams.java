@@ -2,6 +2,7 @@ package org.mlonflink.flink;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.apache.flink.api.common.eventtime.WatermarkStrategy;
 import org.apache.flink.api.common.functions.FlatMapFunction;
 import org.apache.flink.api.common.functions.OpenContext;
 import org.apache.flink.api.common.functions.RichMapFunction;
@@ -92,7 +93,12 @@ public final class Streams {
     /** Rows with the number that `control`, rows of one integer, sent last, as rows of `type`. */
     public DataStream<RowData> announced(
             DataStream<RowData> rows, DataStream<RowData> control, RowType controlType, DataType type, String uid) {
-        return rows.connect(control.broadcast(Announce.STATE))
+        DataStream<RowData> timeless = control.assignTimestampsAndWatermarks(
+                        WatermarkStrategy.forGenerator(context -> new NoTime<RowData>()))
+                .name("announcements")
+                .uid(uid + "/timeless")
+                .setParallelism(control.getParallelism());
+        return rows.connect(timeless.broadcast(Announce.STATE))
                 .process(new Announce(controlType.getTypeAt(0)), InternalTypeInfo.of((RowType) type.getLogicalType()))
                 .name("announced")
                 .uid(uid)
