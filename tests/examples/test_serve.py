@@ -130,7 +130,7 @@ def test_the_last_line_compares_both_versions_on_the_same_flights(served: pa.Tab
     few = few.append_column(serving_report.COMPARED, pa.array([0.1, 0.9, 0.7, 0.3]))
     assert serving_report.summary(few, 10.25) == (
         "flights=4 distinct=4 version_1_auc=1.000 version_2_auc=1.000 version_1_auc_on_the_same=0.000 "
-        "swap_s=0.2"
+        "swap_s=0.25"
     )
 
 
@@ -198,7 +198,7 @@ def test_both_versions_serve_a_live_stream_and_each_flight_once(
     number = r"0\.\d{3}"
     assert re.fullmatch(
         rf"flights={stages.served} distinct={stages.served} version_1_auc={number} version_2_auc={number} "
-        rf"version_1_auc_on_the_same={number} swap_s=\d+\.\d",
+        rf"version_1_auc_on_the_same={number} swap_s=\d+\.\d\d",
         last,
     )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["models", serving_report.SERVED_FILE]
