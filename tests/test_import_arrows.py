@@ -18,6 +18,7 @@ PARTS = (
     "checkpoint",
     "codec",
     "context",
+    "estimator",
     "inference",
     "runner",
     "rpc",
@@ -39,6 +40,7 @@ PART_MAY_IMPORT = {
     "checkpoint": {"byte_queue"},
     "codec": set(),
     "context": {"byte_queue", "checkpoint", "codec"},
+    "estimator": {"context", "runner"},
     "inference": {"codec", "context", "runner"},
     "runner": {"context"},
     "rpc": set(),
@@ -47,7 +49,7 @@ PART_MAY_IMPORT = {
     "testing": set(PARTS),
 }
 # Modules for the code that plans a job: they use PyFlink, and no module of the user's process imports them.
-PLANNING = {"tf_integration/tfrecord.py"}
+PLANNING = {"tf_integration/estimator.py", "tf_integration/tfrecord.py", "torch_integration/estimator.py"}
 OF_NOTE = {*OURS, "pyflink", "py4j", "torch", "tensorflow", "onnxruntime"}
 
 

@@ -12,8 +12,14 @@
         model.fit(ctx.dataset(128, lambda batch: (batch["features"], batch["label"], batch.weights)))
         ctx.save_model("model.keras", model)
 
-Importing this package imports neither TensorFlow nor PyFlink: a job is planned without either's weight.
+For those who think in fit and transform there is `KerasEstimator`.
+
+Importing this package imports neither TensorFlow nor PyFlink: a job is planned without either's weight. An
+estimator, which plans a job by itself, imports PyFlink when it is first asked for.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from tf_integration.cluster import TFClusterConfig
 from tf_integration.inference import InferenceRunner, inference
@@ -21,4 +27,22 @@ from tf_integration.loss import mean_loss
 from tf_integration.runner import TFRunner
 from tf_integration.tensorboard import TensorBoardRunner
 
-__all__ = ["InferenceRunner", "TFClusterConfig", "TFRunner", "TensorBoardRunner", "inference", "mean_loss"]
+if TYPE_CHECKING:
+    from tf_integration.estimator import KerasEstimator, KerasModel
+
+__all__ = [
+    "InferenceRunner",
+    "KerasEstimator",
+    "KerasModel",
+    "TFClusterConfig",
+    "TFRunner",
+    "TensorBoardRunner",
+    "inference",
+    "mean_loss",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in ("KerasEstimator", "KerasModel"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.estimator"), name)

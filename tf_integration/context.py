@@ -15,12 +15,13 @@ except ModuleNotFoundError as error:
     ) from error
 
 from ml_framework.context import NodeContext
+from ml_framework.context.atomic import write_whole
 from ml_framework.context.peers import Peers
 from ml_framework.errors import PlanError
 from tf_integration import roles, tensors
 from tf_integration.batch import Batch
 from tf_integration.dataset import StepDataset
-from tf_integration.export import is_model, write_model, write_nowhere, write_whole
+from tf_integration.export import is_model, write_model, write_nowhere
 from tf_integration.log import say, tamed
 from tf_integration.state import TENSORFLOW
 from tf_integration.strategy import WorkersStrategy

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 import keras
 import tensorflow as tf
 
-from ml_framework.context.atomic import sync, sync_one
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -33,23 +31,6 @@ def write_model(model: Any, path: Path) -> None:
         model.export(str(path), verbose=False)
     else:
         tf.saved_model.save(model, str(path))
-
-
-def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Have `write` write a file or a folder that appears at `path` whole, or not at all.
-
-    A file is replaced in one step. A folder that is there already is moved away first: for a moment there is
-    none.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
-        part = Path(folder) / path.name
-        write(part)
-        sync(part)
-        if path.is_dir():
-            path.rename(Path(folder) / "former")
-        part.replace(path)
-        sync_one(path.parent)
 
 
 def write_nowhere(name: str, write: Callable[[Path], object]) -> None:

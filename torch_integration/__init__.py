@@ -14,11 +14,26 @@
             mean_loss(losses, batch).backward()
             optimizer.step()
 
-Importing this package imports neither torch nor PyFlink: a job is planned without either's weight.
+For those who think in fit and transform there is `TorchEstimator`.
+
+Importing this package imports neither torch nor PyFlink: a job is planned without either's weight. An
+estimator, which plans a job by itself, imports PyFlink when it is first asked for.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from torch_integration.inference import InferenceRunner, inference
 from torch_integration.loss import mean_loss
 from torch_integration.runner import TorchRunner
 
-__all__ = ["InferenceRunner", "TorchRunner", "inference", "mean_loss"]
+if TYPE_CHECKING:
+    from torch_integration.estimator import TorchEstimator, TorchModel
+
+__all__ = ["InferenceRunner", "TorchEstimator", "TorchModel", "TorchRunner", "inference", "mean_loss"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in ("TorchEstimator", "TorchModel"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.estimator"), name)

@@ -1,13 +1,14 @@
-"""Files that a reader, also after a crash, meets whole or not at all."""
+"""Files and folders that a reader, also after a crash, meets whole or not at all."""
 
 from __future__ import annotations
 
 import os
+import tempfile
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 
 def write_atomically(path: Path, content: bytes | Callable[[IO[bytes]], object]) -> None:
@@ -26,6 +27,23 @@ def write_atomically(path: Path, content: bytes | Callable[[IO[bytes]], object])
     finally:
         part.unlink(missing_ok=True)
     sync_one(path.parent)
+
+
+def write_whole(path: Path, write: Callable[[Path], object]) -> None:
+    """Have `write` write a file or a folder that appears at `path` whole, or not at all.
+
+    A file is replaced in one step. A folder that is there already is moved away first: for a moment there is
+    none.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
+        part = Path(folder) / path.name
+        write(part)
+        sync(part)
+        if path.is_dir():
+            path.rename(Path(folder) / "former")
+        part.replace(path)
+        sync_one(path.parent)
 
 
 def sync(path: Path) -> None:

@@ -1,0 +1,63 @@
+"""The environment of a table, lent to one more job."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from pyflink.datastream import StreamExecutionEnvironment
+from pyflink.table import StreamTableEnvironment, Table
+
+from ml_framework.errors import PlanError
+from ml_operator.bridge import environment_options
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_INTERVAL = "execution.checkpointing.interval"
+
+
+def environment_of(table: Table) -> tuple[StreamExecutionEnvironment, StreamTableEnvironment]:
+    """The environments of a table.
+
+    Raises:
+        PlanError: it is no table, or of an environment that knows no streams.
+    """
+    if not isinstance(table, Table):
+        raise PlanError(f"the rows are a {type(table).__name__}, they must be a Table")
+    tables = table._t_env
+    if not isinstance(tables, StreamTableEnvironment):
+        raise PlanError(
+            f"the table is of a {type(tables).__name__}: make it with StreamTableEnvironment.create(env)"
+        )
+    return StreamExecutionEnvironment(tables._get_j_env()), tables
+
+
+@contextmanager
+def borrowed(env: StreamExecutionEnvironment, tables: StreamTableEnvironment) -> Iterator[None]:
+    """Lend an environment to a job that takes no checkpoints; afterwards it is as it was.
+
+    What is planned meanwhile is not part of any job that is planned later.
+    """
+    levels = [environment_options(env)._j_configuration, tables._j_tenv.getConfig().getConfiguration()]
+    before = [dict(level.toMap()) for level in levels]
+    transformations = env._j_stream_execution_environment.getTransformations()
+    planned = len(transformations)
+    try:
+        for level in levels:
+            level.removeKey(_INTERVAL)
+        yield
+    finally:
+        while len(transformations) > planned:
+            del transformations[-1]
+        for level, options in zip(levels, before, strict=True):
+            _restore(level, options)
+
+
+def _restore(level: Any, options: dict[str, str]) -> None:
+    now = dict(level.toMap())
+    for name in now.keys() - options.keys():
+        level.removeKey(name)
+    for name, value in options.items():
+        if now.get(name) != value:
+            level.setString(name, value)
