@@ -17,6 +17,13 @@ if TYPE_CHECKING:
 _INTERVAL = "execution.checkpointing.interval"
 
 
+class _Opened(StreamExecutionEnvironment):
+    """An environment that has been opened before: PyFlink would start one more server for its workers."""
+
+    def _open(self) -> None:
+        pass
+
+
 def environment_of(table: Table) -> tuple[StreamExecutionEnvironment, StreamTableEnvironment]:
     """The environments of a table.
 
@@ -30,7 +37,7 @@ def environment_of(table: Table) -> tuple[StreamExecutionEnvironment, StreamTabl
         raise PlanError(
             f"the table is of a {type(tables).__name__}: make it with StreamTableEnvironment.create(env)"
         )
-    return StreamExecutionEnvironment(tables._get_j_env()), tables
+    return _Opened(tables._get_j_env()), tables
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -12,6 +11,7 @@ from pyflink.table.expressions import col
 
 from ml_framework.errors import PlanError
 from ml_framework.estimator import Arguments, Fitting, Trained
+from ml_operator.bridge import Bridge
 from ml_operator.estimator import checks
 from ml_operator.estimator.borrowed import borrowed, environment_of
 from ml_operator.estimator.folder import Form
@@ -20,7 +20,7 @@ from ml_operator.job import MLJob
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from pyflink.table import Table, TableResult
+    from pyflink.table import Table
     from pyflink.table.types import DataType
 
     from ml_framework.config import JobConfig
@@ -115,7 +115,12 @@ class Estimator(ABC, Generic[FittedModel]):
                 output=_CHUNKS,
             )
             result = chunks.execute()
-        trained = _received(job, result, on_status)
+            collector = Bridge(env).instance("org.mlonflink.flink.Collector")
+            rows = collector.collect(result._j_table_result.collect())  # else the job would not end
+        client = result.get_job_client()
+        assert client is not None
+        job.wait(client, on_status)
+        trained = _trained(rows.get())
         return self._model(Form.of(self._arguments, self.output, trained.losses), trained.weights)
 
     @abstractmethod
@@ -158,18 +163,7 @@ class Estimator(ABC, Generic[FittedModel]):
         return Arguments((self.label,), groups)
 
 
-def _received(
-    job: MLJob, result: TableResult, on_status: Callable[[ClusterStatus], object] | None
-) -> Trained:
-    """Wait for the job's end, and take its rows meanwhile: it does not end before they are taken."""
-    client = result.get_job_client()
-    assert client is not None
-    with ThreadPoolExecutor(1, "mlflink-fit") as aside:
-        rows = aside.submit(_rows, result)
-        job.wait(client, on_status)
-        return Trained.of(content for _, content in sorted(rows.result()))
-
-
-def _rows(result: TableResult) -> list[tuple[int, bytes]]:
-    with result.collect() as rows:
-        return [(index, bytes(content)) for index, content in rows]
+def _trained(rows: Any) -> Trained:
+    """What came out of training, of the Java rows of its chunks in any order."""
+    chunks = {row.getField(0): bytes(row.getField(1)) for row in rows}
+    return Trained.of(chunk for _, chunk in sorted(chunks.items()))
