@@ -86,8 +86,9 @@ class KerasTrainer(Trainer):
     def _traced(self, inputs: Sequence[NDArray[Any]], label: NDArray[Any]) -> Callable[..., Any]:
         """One graph, whatever the number of rows: workers must not differ in how many they trace."""
         arrays = [tf.TensorSpec((None, *values.shape[1:]), values.dtype) for values in (*inputs, label)]
+        signature = [*arrays, tf.TensorSpec((), tf.float32)]
 
-        @tf.function(input_signature=[*arrays, tf.TensorSpec((), tf.float32)])  # type: ignore[untyped-decorator] # no types
+        @tf.function(input_signature=signature, autograph=False)  # type: ignore[untyped-decorator] # as Keras does
         def step(*values: Any) -> Any:
             return self._strategy.run(self._replica, args=(list(values[:-2]), *values[-2:]))
 
@@ -154,7 +155,8 @@ def _made(factory: Callable[[], keras.Model]) -> keras.Model:
 
 
 def _sum_over_workers(numbers: Any) -> Any:
-    return tf.distribute.get_replica_context().all_reduce("SUM", numbers)
+    here = tf.identity(numbers)  # on the worker's device; what is passed in is on none
+    return tf.distribute.get_replica_context().all_reduce("SUM", here)
 
 
 def _comparable(label: Any, answers: Any) -> Any:

@@ -72,4 +72,4 @@ def _plain(shape: Sequence[int | None]) -> tuple[int | None, ...]:
 
 
 def _shape(row: Sequence[int | None]) -> str:
-    return f"({', '.join(['rows', *map(str, row)])}{',' * (not row)})"
+    return f"(rows, {', '.join(map(str, row))})" if len(row) else "(rows,)"

@@ -6,9 +6,12 @@ import importlib
 import json
 import os
 import random
+import re
+import runpy
 import subprocess
 import sys
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,7 +25,6 @@ from tf_integration import KerasEstimator
 from torch_integration import TorchEstimator
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from types import ModuleType
 
     from ml_framework.rpc.wire import ClusterStatus
@@ -203,7 +205,7 @@ def test_two_workers_of_keras_fit_and_transform_at_once(of_keras: ModuleType) ->
         (
             [(1.0, 1.0), (None, 1.0)],
             0.1,
-            r"ValueError: column 'x' is null in a row to learn from: leave such",
+            r"ValueError: column 'x' is null in a row to learn from",
         ),
         (
             [(1e18, 1.0), (2.0, 1.0)],
@@ -228,3 +230,16 @@ def test_a_failed_job_tells_why(programs: ModuleType, rows: list[Any], rate: flo
     )
     with pytest.raises(JobFailed, match=r"worker\[0\] attempt 0: .*" + cause):
         estimator.fit(flink.rows({"x": DataTypes.DOUBLE(), "y": DataTypes.DOUBLE()}, rows))
+
+
+def test_the_page_about_estimators_shows_what_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its programs, one after the other."""
+    page = (Path(__file__).parents[2] / "docs" / "estimators.md").read_text(encoding="utf-8")
+    for block in re.findall(r"^```python\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL):
+        (tmp_path / block.split("\n", 1)[0].removeprefix("# ")).write_text(block)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    runpy.run_path("fit.py")
+    found = runpy.run_path("transform.py")["found"]
+    assert [row[:3] for row in found] == [("p", 3, 2.0), ("q", 5, 0.0)]
+    assert [row[3] for row in found] == pytest.approx([5.0, 11.0], abs=0.05)

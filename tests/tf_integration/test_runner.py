@@ -65,7 +65,8 @@ def test_planning_imports_neither_tensorflow_nor_flink() -> None:
 def test_the_public_names() -> None:
     """Sorted, and all there."""
     assert sorted(tf_integration.__all__) == tf_integration.__all__
-    assert {"TFClusterConfig", "TFRunner", "TensorBoardRunner", "mean_loss"} <= {*tf_integration.__all__}
+    names = {"KerasEstimator", "KerasModel", "TFClusterConfig", "TFRunner", "TensorBoardRunner", "mean_loss"}
+    assert names <= {*tf_integration.__all__}
     assert all(hasattr(tf_integration, name) for name in tf_integration.__all__)
 
 

@@ -51,7 +51,8 @@ def test_planning_imports_neither_torch_nor_flink() -> None:
 
 def test_the_public_names() -> None:
     """Few, sorted, and all there."""
-    assert torch_integration.__all__ == ["InferenceRunner", "TorchRunner", "inference", "mean_loss"]
+    names = ["InferenceRunner", "TorchEstimator", "TorchModel", "TorchRunner", "inference", "mean_loss"]
+    assert torch_integration.__all__ == names
     assert all(hasattr(torch_integration, name) for name in torch_integration.__all__)
 
 
