@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _INTERVAL = "execution.checkpointing.interval"
 
 
-class _Opened(StreamExecutionEnvironment):
+class _Opened(StreamExecutionEnvironment):  # type: ignore[misc] # PyFlink's types are not followed
     """An environment that has been opened before: PyFlink would start one more server for its workers."""
 
     def _open(self) -> None:

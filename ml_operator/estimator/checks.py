@@ -42,7 +42,11 @@ def check_numbers(*, at_least: int, **numbers: Any) -> None:
 
 def check_names(name: str, names: Any) -> None:
     """A list of names, not empty."""
-    if isinstance(names, str) or not all(isinstance(found, str) for found in names) or not list(names):
+    if (
+        not isinstance(names, (list, tuple))
+        or not names
+        or not all(isinstance(found, str) for found in names)
+    ):
         raise PlanError(f"{name} is {names!r}, it must be a list of columns or groups, at least one")
 
 
@@ -59,8 +63,7 @@ def check_groups(groups: Any, used: Sequence[str]) -> None:
 
 def check_output(output: Any) -> None:
     """Columns as ``(name, DataType)``, at least one."""
-    pairs = [] if isinstance(output, str) else list(output)
-    if not pairs or not all(map(_is_column, pairs)):
+    if not isinstance(output, (list, tuple)) or not output or not all(map(_is_column, output)):
         raise PlanError(
             f'output is {output!r}, it must be a list such as [("prediction", DataTypes.FLOAT())]'
         )

@@ -37,15 +37,15 @@ class OfEachType(nn.Module):
         return answers
 
 
-class OfTwo(nn.Module):
-    """A number of a tensor ``(rows, 2)`` and one ``(rows,)``."""
+class OfThree(nn.Module):
+    """A number of a group ``(rows, 2)``, a column ``(rows,)`` and an array ``(rows, 3)``."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.first, self.second = nn.Linear(2, 1), nn.Linear(1, 1)
+        self.of_group, self.of_column, self.of_array = nn.Linear(2, 1), nn.Linear(1, 1), nn.Linear(3, 1)
 
-    def forward(self, first: Tensor, second: Tensor) -> Tensor:
-        answers: Tensor = self.first(first) + self.second(second.unsqueeze(1))
+    def forward(self, group: Tensor, column: Tensor, array: Tensor) -> Tensor:
+        answers: Tensor = self.of_group(group) + self.of_column(column.unsqueeze(1)) + self.of_array(array)
         return answers.squeeze(1)
 
 

@@ -115,19 +115,23 @@ def test_torch_fits_every_type_and_a_fresh_process_transforms(tmp_path: Path, pr
     assert model.module().ballast.tolist() == list(range(1_000_000))
 
 
-def test_two_workers_fit_two_inputs_and_leave_the_environment_as_it_was(programs: ModuleType) -> None:
+def test_two_workers_fit_three_inputs_and_leave_the_environment_as_it_was(programs: ModuleType) -> None:
     """No checkpoint is taken while they do. Two tables are transformed in one job, and a null is refused."""
     flink = make_flink(parallelism=2, execution__checkpointing__interval="1 s")
     before = environment_options(flink.env).to_dict()
-    columns = {"flag": TYPES["flag"], "large": TYPES["large"], "single": TYPES["single"]}
-    rows = [(row[0], row[4], row[5]) for row in drawn(301)]
-    table = flink.rows({**columns, "y": DataTypes.INT()}, [(*row, round(line(row))) for row in rows])
+    columns = {"flag": DataTypes.BOOLEAN(), "large": DataTypes.BIGINT(), "single": DataTypes.FLOAT()}
+    columns["three"] = DataTypes.ARRAY(DataTypes.DOUBLE(nullable=False))
+    rows = [(row[0], row[4], row[5], [row[6], row[1] / 2, row[2] / 2]) for row in drawn(301)]
+    labels = [round(line((*row[:3], *row[3]))) for row in rows]
+    table = flink.rows(
+        {**columns, "y": DataTypes.INT()}, [(*row, y) for row, y in zip(rows, labels, strict=True)]
+    )
     model = TorchEstimator(
-        programs.OfTwo,
+        programs.OfThree,
         loss=lambda answers, labels: (answers - labels).square(),
         optimizer=programs.Adam,
-        inputs=["both", "single"],
-        groups={"both": ["flag", "large"]},
+        inputs=["both", "single", "three"],
+        groups={"both": ["flag", "large"], "three": 3},
         label="y",
         output=ANSWER,
         epochs=60,
@@ -137,15 +141,16 @@ def test_two_workers_fit_two_inputs_and_leave_the_environment_as_it_was(programs
     assert environment_options(flink.env).to_dict() == before
     assert model.losses[-1] < 0.15 < model.losses[0]  # labels were rounded
     flink = make_flink(parallelism=1)
-    first = model.score(flink.rows(columns, [(True, 2, 0.5), (None, 2, 0.5)]))
-    second = model.transform(flink.rows(columns, [(False, -2, 0.25)]))
+    three = [1.0, 2.0, 0.5]
+    first = model.score(flink.rows(columns, [(True, 2, 0.5, three), (None, 2, 0.5, three)]))
+    second = model.transform(flink.rows(columns, [(False, -2, 0.25, three)]))
     refused = first.refused.add_columns(null_of(ANSWER[0][1]).alias("answer"))
     same = [refused.flag, refused.large, refused.single, refused.answer, refused.error]
     answered = first.rows.union_all(second).add_columns(null_of(DataTypes.STRING()).alias("error"))
     found = sorted(collect(answered.union_all(refused.select(*same))), key=str)
     assert found[1] == (None, 2, 0.5, None, "flag is null")
     assert [(*row[:3], row[4]) for row in found[::2]] == [(False, -2, 0.25, None), (True, 2, 0.5, None)]
-    assert [row[3] for row in found[::2]] == pytest.approx([-2.5, 8.0], abs=0.3)
+    assert [row[3] for row in found[::2]] == pytest.approx([4.5, 15.0], abs=0.5)
 
 
 @pytest.fixture

@@ -46,6 +46,7 @@ def estimator(**options: Any) -> TorchEstimator:
         ({"optimizer": None}, "optimizer is None, it must be a function"),
         ({"schedule": 0.1}, "schedule is 0.1, it must be a function"),
         ({"inputs": "x"}, "inputs is 'x', it must be a list of columns or groups, at least one"),
+        ({"inputs": 3}, "inputs is 3, it must be a list"),
         ({"inputs": []}, r"inputs is \[\], it must be a list"),
         ({"inputs": [1]}, r"inputs is \[1\], it must be a list"),
         ({"label": ["y"]}, r"label is \['y'\], it must be the name of a column"),
