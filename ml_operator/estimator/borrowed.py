@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pyflink.datastream import StreamExecutionEnvironment
+from pyflink.java_gateway import get_gateway
 from pyflink.table import StreamTableEnvironment, Table
 
 from ml_framework.errors import PlanError
@@ -38,6 +39,16 @@ def environment_of(table: Table) -> tuple[StreamExecutionEnvironment, StreamTabl
             f"the table is of a {type(tables).__name__}: make it with StreamTableEnvironment.create(env)"
         )
     return _Opened(tables._get_j_env()), tables
+
+
+def renew_planner(env: StreamExecutionEnvironment) -> None:
+    """Have tables of `env` planned again after Ctrl-C.
+
+    It cuts the gateway's connection, and behind the next one is another thread of the JVM, on which Flink's
+    planner works only when a table environment was made there.
+    """
+    bridge = get_gateway().jvm.org.apache.flink.table.api.bridge.java
+    bridge.StreamTableEnvironment.create(env._j_stream_execution_environment)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from ml_framework.errors import PlanError
 from ml_framework.estimator import Arguments, Fitting, Trained
 from ml_operator.bridge import Bridge
 from ml_operator.estimator import checks
-from ml_operator.estimator.borrowed import borrowed, environment_of
+from ml_operator.estimator.borrowed import borrowed, environment_of, renew_planner
 from ml_operator.estimator.folder import Form
 from ml_operator.job import MLJob
 
@@ -119,7 +119,11 @@ class Estimator(ABC, Generic[FittedModel]):
             rows = collector.collect(result._j_table_result.collect())  # else the job would not end
         client = result.get_job_client()
         assert client is not None
-        job.wait(client, on_status)
+        try:
+            job.wait(client, on_status)
+        except KeyboardInterrupt:
+            renew_planner(env)
+            raise
         trained = _trained(rows.get())
         return self._model(Form.of(self._arguments, self.output, trained.losses), trained.weights)
 

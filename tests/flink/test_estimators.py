@@ -8,8 +8,11 @@ import os
 import random
 import re
 import runpy
+import signal
 import subprocess
 import sys
+import threading
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -235,6 +238,32 @@ def test_a_failed_job_tells_why(programs: ModuleType, rows: list[Any], rate: flo
     )
     with pytest.raises(JobFailed, match=r"worker\[0\] attempt 0: .*" + cause):
         estimator.fit(flink.rows({"x": DataTypes.DOUBLE(), "y": DataTypes.DOUBLE()}, rows))
+
+
+def test_ctrl_c_ends_the_job_and_the_table_can_be_fitted_again(programs: ModuleType) -> None:
+    """As in a notebook; the signal comes in the middle of a call into the JVM."""
+    flink = make_flink(parallelism=1)
+    table = flink.rows({"x": DataTypes.DOUBLE(), "y": DataTypes.DOUBLE()}, [(1.0, 3.0), (2.0, 5.0)])
+    estimator = TorchEstimator(
+        partial(programs.nn.Linear, 1, 1),
+        loss=programs.nn.functional.mse_loss,
+        optimizer=programs.Adam,
+        inputs=["of x"],
+        groups={"of x": ["x"]},
+        label="y",
+        output=ANSWER,
+        epochs=1_000_000_000,
+    )
+    interrupts: list[threading.Timer] = []
+
+    def interrupt(status: ClusterStatus) -> None:
+        if not interrupts and any(node.numbers.get("epoch") for node in status.nodes):
+            interrupts.append(threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)))
+            interrupts[0].start()
+
+    with pytest.raises(KeyboardInterrupt):
+        estimator.fit(table, interrupt)
+    assert len(replace(estimator, epochs=3).fit(table).losses) == 3
 
 
 def test_the_page_about_estimators_shows_what_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
