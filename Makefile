@@ -14,6 +14,7 @@ help:
 	@echo "make demo-digits  run the handwritten-digits job: Keras, parameter servers, TFRecord files"
 	@echo "make test         run the tests"
 	@echo "make bench        measure the data path"
+	@echo "make bench-inference  measure scoring a stream"
 	@echo "make chaos        hit jobs with faults: RUNS=n SEED=a"
 	@echo "make check        lint, format, types, Java warnings, import arrows"
 	@echo "make proto        generate the gRPC code anew"
@@ -29,7 +30,7 @@ $(STAMP): pyproject.toml constraints.txt hatch_build.py | java
 	@echo "==> creating the environment in $(VENV) (a few minutes the first time)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt "hatchling>=1.27,<2" editables apache-flink-libraries
-	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt --no-build-isolation -e ".[torch,tensorflow,onnx,remote,example,dev]"
+	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt --no-build-isolation -e ".[torch,tensorflow,onnx,remote,example,bench,dev]"
 	@touch $@
 
 $(JAR): $(JAVA_SOURCES) hatch_build.py $(STAMP)
@@ -63,6 +64,11 @@ test: $(STAMP) $(JAR)
 bench: $(STAMP) $(JAR)
 	@echo "==> measuring the data path (some minutes)"
 	@$(BIN)/python benchmarks/data_path.py $(BENCH_ARGS)
+
+.PHONY: bench-inference
+bench-inference: $(STAMP) $(JAR)
+	@echo "==> measuring inference (some minutes)"
+	@$(BIN)/python benchmarks/inference.py $(BENCH_ARGS)
 
 # The runs of RUNS seeds from SEED on; CHAOS_ARGS takes the options of `python -m chaos run`.
 RUNS ?= 10

@@ -1,1 +1,1 @@
-"""The benchmark of the data path: `python benchmarks/data_path.py`."""
+"""The benchmarks, each a program: `data_path.py`, `inference.py` and `checkpoints.py`."""

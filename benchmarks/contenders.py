@@ -24,8 +24,11 @@ if TYPE_CHECKING:
     from ml_framework.runner import Runner
 
 _ROOT = str(Path(__file__).parents[1])
-_BUNDLE_SIZE = "python.fn-execution.bundle.size"
-_BUNDLE_TIME = "python.fn-execution.bundle.time"
+BUNDLE_SIZE = "python.fn-execution.bundle.size"
+BUNDLE_TIME = "python.fn-execution.bundle.time"
+NO_BUFFERING = {"execution.buffer-timeout.interval": "0 ms"}
+SHORT_BUNDLES = {**NO_BUFFERING, BUNDLE_TIME: "1"}
+"""Milliseconds. A bundle of one row each takes PyFlink longer than rows take to come."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ class Contender:
 
     def rows_for(self, share: float) -> int:
         """About this share of the rows; whole bundles up to each mark, for they come back at once."""
-        unit = 6 * int(self.settings.get(_BUNDLE_SIZE, 1))
+        unit = 6 * int(self.settings.get(BUNDLE_SIZE, 1))
         return max(1, round(share * self.rows / unit)) * unit
 
     @property
@@ -137,11 +140,11 @@ _FRAMES = {"max_rows": 4096}
 _TWO_TENSORS = {**_FRAMES, "groups": CRITEO.groups}
 _PANDAS = {
     "python.fn-execution.arrow.batch.size": "10000",
-    _BUNDLE_SIZE: "100000",
-    _BUNDLE_TIME: "10000",
+    BUNDLE_SIZE: "100000",
+    BUNDLE_TIME: "10000",
 }
-_PROCESS = {_BUNDLE_SIZE: "100000", _BUNDLE_TIME: "10000"}
-_THREAD = {"python.execution-mode": "thread", **_PROCESS, _BUNDLE_SIZE: "10000"}
+_PROCESS = {BUNDLE_SIZE: "100000", BUNDLE_TIME: "10000"}
+_THREAD = {"python.execution-mode": "thread", **_PROCESS, BUNDLE_SIZE: "10000"}
 
 
 _note = f"max_rows={_FRAMES['max_rows']}, threads=1"

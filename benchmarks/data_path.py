@@ -9,14 +9,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import tempfile
 import warnings
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from benchmarks.jobs import JVM_OPTIONS, prepare_jvm
+from benchmarks.jobs import machine, prepare_jvm
 
 
 def main() -> None:
@@ -62,15 +60,7 @@ def measure_all(folder: Path, *, quick: bool) -> dict[str, Any]:
         if rate["contender"].startswith("our") and rate["ways"] == ("one way",)
     )
     found["targets"] = judge(found)
-    found["machine"] = {
-        "cpus": os.cpu_count(),
-        "load_before": load_before,
-        "load_after": os.getloadavg()[0],
-        "python": platform.python_version(),
-        "flink": version("apache-flink"),
-        "torch": version("torch"),
-        "jvm_options": JVM_OPTIONS,
-    }
+    found["machine"] = machine(load_before)
     return found
 
 

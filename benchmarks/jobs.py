@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+import platform
+import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pyflink.common import Configuration
-from pyflink.datastream import StreamExecutionEnvironment
+from pyflink.datastream import DataStream, StreamExecutionEnvironment
 from pyflink.java_gateway import get_gateway
 from pyflink.table import DataTypes, StreamTableEnvironment, Table
 from pyflink.table.types import DataType, _to_java_data_type
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from benchmarks.rows import Shape
 
@@ -27,7 +30,12 @@ COMMON = {
     "rest.port": "0",
 }
 JVM_OPTIONS = "-Xms2g -Xmx2g -XX:+AlwaysPreTouch"
-_TYPES = {"BIGINT": DataTypes.BIGINT(), "FLOAT": DataTypes.FLOAT(), "STRING": DataTypes.STRING()}
+_TYPES = {
+    "BIGINT": DataTypes.BIGINT(),
+    "INT": DataTypes.INT(),
+    "FLOAT": DataTypes.FLOAT(),
+    "STRING": DataTypes.STRING(),
+}
 
 
 def prepare_jvm() -> None:
@@ -36,6 +44,19 @@ def prepare_jvm() -> None:
     # PyFlink's workers import the functions by name, and thread mode finds pemja by this variable alone.
     site_packages = [path for path in sys.path if path.endswith("site-packages")]
     os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[1]), *site_packages])
+
+
+def machine(load_before: float) -> dict[str, Any]:
+    """Where everybody was measured, with the load before the first one."""
+    return {
+        "cpus": os.cpu_count(),
+        "load_before": load_before,
+        "load_after": os.getloadavg()[0],
+        "python": platform.python_version(),
+        "flink": version("apache-flink"),
+        "torch": version("torch"),
+        "jvm_options": JVM_OPTIONS,
+    }
 
 
 @dataclass(frozen=True)
@@ -84,18 +105,32 @@ class Job:
         self.shape = shape
         self.count = rows
         self.file = file
+        self._execute: Callable[[], object] = lambda: self.env.execute(f"{shape.name}, {rows} rows")
+        self._prepared = None if shape.prepared is None else str(shape.prepared)
         loader = get_gateway().jvm.Thread.currentThread().getContextClassLoader()
         self._bench = loader.loadClass("org.mlonflink.benchmarks.Bench").newInstance()
 
     def rows(self) -> Table:
         """The rows, as fast as they are read."""
-        return self._table(self._bench.rows(self._j_env, self._j_tables, self._j_type, self.count))
+        return self._table(
+            self._bench.rows(self._j_env, self._j_tables, self._j_type, self.count, self._prepared)
+        )
 
     def paced_rows(self, interval_ns: int) -> Table:
         """The rows, one each interval, the last column being the time at which it was due."""
         return self._table(
-            self._bench.pacedRows(self._j_env, self._j_tables, self._j_type, self.count, interval_ns)
+            self._bench.pacedRows(
+                self._j_env, self._j_tables, self._j_type, self.count, self._prepared, interval_ns
+            )
         )
+
+    def stream(self, rows: Table) -> DataStream:
+        """The rows as objects of Python's."""
+        return DataStream(self._j_tables.toDataStream(rows._j_table, self._j_type))
+
+    def ask(self, table: Table, url: str, capacity: int) -> Table:
+        """The last column of each row, and the score that a server gives it; `capacity` calls at a time."""
+        return self._table(self._bench.http(self._j_tables, table._j_table, url, capacity))
 
     def receive_all(self, table: Table) -> None:
         """End with the sum of every value."""
@@ -109,11 +144,25 @@ class Job:
         """End with the ages of the times in the first column, but for the first rows."""
         self._bench.latency(self._j_tables, table._j_table, skipped, self.count, str(self.file))
 
+    def receive_scores(self, table: Table, truth: Path) -> None:
+        """End with the number and the score of each row, compared with those in its place."""
+        self._bench.scores(self._j_tables, table._j_table, str(truth), self.count, str(self.file))
+
+    def receive_paced_scores(self, table: Table, truth: Path, skipped: int) -> None:
+        """End with the ages of the times in the first column, as `receive_times`, and compare the scores."""
+        self._bench.pacedScores(
+            self._j_tables, table._j_table, str(truth), skipped, self.count, str(self.file)
+        )
+
+    def run_instead(self, command: Sequence[str]) -> None:
+        """Have a program, which leaves the receipt, take the place of the job."""
+        self._execute = lambda: subprocess.run(command, check=True)
+
     def run(self) -> Result:
         """Run the job to its end."""
         self.file.unlink(missing_ok=True)
         started_ns = time.monotonic_ns()
-        self.env.execute(f"{self.shape.name}, {self.count} rows")
+        self._execute()
         return Result(started_ns, json.loads(self.file.read_text()))
 
     def _table(self, j_table: Any) -> Table:

@@ -17,7 +17,16 @@ from pyflink.table.expressions import col
 from pyflink.table.udf import udf
 
 from benchmarks import training, udfs
-from benchmarks.contenders import PROCESS, THREAD, Contender, torch_worker, worker
+from benchmarks.contenders import (
+    BUNDLE_SIZE,
+    NO_BUFFERING,
+    PROCESS,
+    SHORT_BUNDLES,
+    THREAD,
+    Contender,
+    torch_worker,
+    worker,
+)
 from benchmarks.jobs import Job, Result
 from benchmarks.rows import CRITEO
 from hatch_build import compile_jar, flink_jars
@@ -27,7 +36,7 @@ from ml_operator.bridge import jar_path
 ROOT = Path(__file__).parents[1]
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 OURS = "our worker"
 
@@ -70,14 +79,20 @@ def rate(bench: Bench, contender: Contender, rows: int) -> Result:
     return result
 
 
-def rates(bench: Bench, contenders: Sequence[Contender], rounds: int, share: float) -> list[dict[str, Any]]:
-    """Rows a second of every contender, round after round; `share` of its rows each time."""
+def rates(
+    bench: Bench,
+    contenders: Sequence[Contender],
+    rounds: int,
+    share: float,
+    run: Callable[[Bench, Contender, int], Result] = rate,
+) -> list[dict[str, Any]]:
+    """Rows a second of every contender, round after round; `run` with `share` of its rows each time."""
     results: dict[int, list[Result]] = {}
     loads: dict[int, list[float]] = {}
     for _ in range(rounds):
         for number, contender in enumerate(contenders):
             print(f"  {contender.shape.name}: {contender.name}, {' and '.join(contender.ways)}", flush=True)
-            results.setdefault(number, []).append(rate(bench, contender, contender.rows_for(share)))
+            results.setdefault(number, []).append(run(bench, contender, contender.rows_for(share)))
             loads.setdefault(number, []).append(os.getloadavg()[0])
     return [
         {
@@ -94,21 +109,18 @@ def rates(bench: Bench, contenders: Sequence[Contender], rounds: int, share: flo
     ]
 
 
-_NO_BUFFERING = {"execution.buffer-timeout.interval": "0 ms"}
-_SHORT_BUNDLES = {**_NO_BUFFERING, "python.fn-execution.bundle.time": "1"}
-"""Milliseconds. A bundle of one row each takes PyFlink longer than rows take to come."""
 _NO_BUNDLES = {
-    **_NO_BUFFERING,
-    "python.fn-execution.bundle.size": "1",
+    **NO_BUFFERING,
+    BUNDLE_SIZE: "1",
     "python.execution-mode": "thread",
 }
 
 
 def latency(bench: Bench, rows: int, *, all_contenders: bool) -> list[dict[str, Any]]:
     """There and back at 1,000 rows a second, open loop."""
-    found = [_latency(bench, OURS, _NO_BUFFERING, _our_times, rows)]
+    found = [_latency(bench, OURS, NO_BUFFERING, _our_times, rows)]
     if all_contenders:
-        found.append(_latency(bench, PROCESS, _SHORT_BUNDLES, _udf_times, rows))
+        found.append(_latency(bench, PROCESS, SHORT_BUNDLES, _udf_times, rows))
         found.append(_latency(bench, THREAD, _NO_BUNDLES, _udf_times, rows))
     return found
 
@@ -119,9 +131,13 @@ def _latency(bench: Bench, name: str, settings: Mapping[str, str], plan: Any, ro
     job = Job(bench.jar, bench.folder / "receipt.json", CRITEO, rows + warm_up, settings)
     job.receive_times(plan(job, job.paced_rows(interval_ns=1_000_000)), warm_up)
     receipt = job.run().receipt
-    percentiles = {f"{key}_us": receipt[f"{key}_ns"] / 1e3 for key in ("p50", "p99", "worst")}
     text = ", ".join(f"{key.removeprefix('python.')}={value}" for key, value in settings.items())
-    return {"contender": name, "rows": rows, "settings": text, **percentiles}
+    return {"contender": name, "rows": rows, "settings": text, **percentiles(receipt)}
+
+
+def percentiles(receipt: Mapping[str, Any]) -> dict[str, float]:
+    """The ages that a receipt holds, in microseconds."""
+    return {f"{key}_us": receipt[f"{key}_ns"] / 1e3 for key in ("p50", "p99", "worst")}
 
 
 def _our_times(job: Job, table: Any) -> Any:

@@ -14,36 +14,43 @@ if TYPE_CHECKING:
 
 def show(found: Mapping[str, Any], console: Console) -> None:
     """Print everything that was `found`."""
-    machine = found["machine"]
-    console.print(
-        f"\n{machine['cpus']} CPUs, load {machine['load_before']:.1f} before and {machine['load_after']:.1f} "
-        f"after; Python {machine['python']}, Flink {machine['flink']}, torch {machine['torch']}; "
-        f"one JVM with {machine['jvm_options']}; every contender with parallelism 1 and object reuse.\n"
-        "A UDF answers every row, so its rate there and back is its rate one way, too.\n"
-    )
+    console.print(conditions(found["machine"]))
+    console.print("A UDF answers every row, so its rate there and back is its rate one way, too.\n")
     for shape in dict.fromkeys(rate["rows"] for rate in found["rates"]):
         rates = [rate for rate in found["rates"] if rate["rows"] == shape]
-        console.print(_rates(shape, rates), _settings(rates))
-    console.print(_latency(found["latency"]), _settings(found["latency"]))
+        console.print(_rates(shape, rates), settings_of(rates))
+    title = "How long does a row take there and back? Criteo, 1,000 rows/s, open loop"
+    console.print(latencies(title, found["latency"]), settings_of(found["latency"]))
     console.print(_rest(found))
-    console.print(_targets(found["targets"]))
+    console.print(verdicts(found["targets"]))
 
 
-def _table(title: str, *headings: str) -> Table:
+def conditions(machine: Mapping[str, Any]) -> str:
+    """Where everybody was measured."""
+    return (
+        f"\n{machine['cpus']} CPUs, load {machine['load_before']:.1f} before and {machine['load_after']:.1f} "
+        f"after; Python {machine['python']}, Flink {machine['flink']}, torch {machine['torch']}; "
+        f"one JVM with {machine['jvm_options']}; every contender with parallelism 1 and object reuse."
+    )
+
+
+def new_table(title: str, *headings: str) -> Table:
+    """Without rows yet; all columns but the first are numbers."""
     table = Table(title=title, title_justify="left", title_style="bold")
     for number, heading in enumerate(headings):
         table.add_column(heading, justify="right" if number else "left")
     return table
 
 
-def _settings(measured: Sequence[Mapping[str, Any]]) -> str:
+def settings_of(measured: Sequence[Mapping[str, Any]]) -> str:
+    """What was chosen for everybody, a line each."""
     chosen = {one["contender"]: one["settings"] for one in measured if one["settings"]}
     return "".join(f"  {contender}: {settings}\n" for contender, settings in chosen.items())
 
 
 def _rates(shape: str, rates: Sequence[Mapping[str, Any]]) -> Table:
     ways = ("one way", "there and back")
-    table = _table(f"How many rows a second? {shape}", "contender", *ways, "spread")
+    table = new_table(f"How many rows a second? {shape}", "contender", *ways, "spread")
     for contender in dict.fromkeys(rate["contender"] for rate in rates):
         mine = [rate for rate in rates if rate["contender"] == contender]
         speeds = {way: f"{rate['rows_per_s']:,.0f}" for rate in mine for way in rate["ways"]}
@@ -52,10 +59,10 @@ def _rates(shape: str, rates: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
-def _latency(latencies: Sequence[Mapping[str, Any]]) -> Table:
-    title = "How long does a row take there and back? Criteo, 1,000 rows/s, open loop"
-    table = _table(title, "contender", "p50 ms", "p99 ms", "worst ms")
-    for latency in latencies:
+def latencies(title: str, measured: Sequence[Mapping[str, Any]]) -> Table:
+    """What everybody's rows had to wait."""
+    table = new_table(title, "contender", "p50 ms", "p99 ms", "worst ms")
+    for latency in measured:
         times = [f"{latency[key] / 1e3:,.3f}" for key in ("p50_us", "p99_us", "worst_us")]
         table.add_row(latency["contender"], *times)
     return table
@@ -63,7 +70,7 @@ def _latency(latencies: Sequence[Mapping[str, Any]]) -> Table:
 
 def _rest(found: Mapping[str, Any]) -> Table:
     training, memory = found["training"], found["memory"]
-    table = _table("What else does our worker cost?", "question", "answer")
+    table = new_table("What else does our worker cost?", "question", "answer")
     for source, speed in training["rows_per_s"].items():
         table.add_row(f"training, fed from {source}", f"{speed:,.0f} rows/s")
     for layout, cost_ns in found["encoding_ns"].items():
@@ -77,8 +84,9 @@ def _rest(found: Mapping[str, Any]) -> Table:
     return table
 
 
-def _targets(targets: Sequence[Mapping[str, Any]]) -> Table:
-    table = _table("Is it fast enough?", "target", "wanted", "measured", "met")
+def verdicts(targets: Sequence[Mapping[str, Any]]) -> Table:
+    """What was wanted, and what came."""
+    table = new_table("Is it fast enough?", "target", "wanted", "measured", "met")
     for target in targets:
         met = "[green]yes[/]" if target["met"] else "[red]no[/]"
         table.add_row(target["target"], target["wanted"], f"{target['measured']:,.3g}", met)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
 PERIOD = 997
@@ -21,13 +23,16 @@ class Shape:
 
     Args:
         name: in the tables.
-        columns: name and type, ``BIGINT``, ``FLOAT`` or ``STRING``, of each column.
+        columns: name and type, ``BIGINT``, ``INT``, ``FLOAT`` or ``STRING``, of each column.
         groups: columns that our worker may take as one tensor.
+        prepared: file with the distinct rows, whose last column, a BIGINT, becomes the number of each;
+            None makes them by rule.
     """
 
     name: str
     columns: tuple[tuple[str, str], ...]
     groups: dict[str, list[str]] | None = None
+    prepared: Path | None = None
 
     @property
     def names(self) -> list[str]:
@@ -35,7 +40,10 @@ class Shape:
         return [name for name, _ in self.columns]
 
     def total(self, rows: int) -> float:
-        """The sum of all values of the first `rows` rows; a string counts its bytes, null counts nothing."""
+        """The sum of all values of the first `rows` rows, made by rule; null counts nothing.
+
+        A string counts its bytes.
+        """
         rounds, rest = divmod(rows, PERIOD)
         each = np.sum([_values(kind, column) for column, (_, kind) in enumerate(self.columns)], axis=0)
         return float(each.sum() * rounds + each[:rest].sum())

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import operator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from benchmarks.contenders import COLUMNS, GROUPS, MAP, PANDAS, TENSORFLOW
 from benchmarks.rows import BIGINT, CRITEO
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+Target: TypeAlias = tuple[str, str, float, float | None, str]
+"""What it compares, ``>=`` or ``<=``, the limit, what was measured, and the unit."""
 _OUT, _BACK = "one way", "there and back"
 
 
@@ -27,7 +29,7 @@ def judge(found: Mapping[str, Any]) -> list[dict[str, Any]]:
         return ratio(shape, _OUT, MAP, (TENSORFLOW,))
 
     ours = found["latency"][0]
-    wanted: list[tuple[str, str, float, float | None, str]] = [
+    wanted: list[Target] = [
         ("Criteo, one way, ours / pandas UDF", ">=", 10, ratio(CRITEO.name, _OUT, PANDAS), "x"),
         ("Criteo, one way, ours / process-mode map", ">=", 20, ratio(CRITEO.name, _OUT, MAP), "x"),
         ("BIGINT, one way, ours / process-mode map", ">=", 30, ratio(BIGINT.name, _OUT, MAP), "x"),
@@ -40,6 +42,11 @@ def judge(found: Mapping[str, Any]) -> list[dict[str, Any]]:
         ("training, fed from Flink / from memory", ">=", 0.85, found["training"]["ratio"], "x"),
         ("memory growth, worst process", "<=", 5, 100 * max(found["memory"]["growth"].values()), "%"),
     ]
+    return judged(wanted)
+
+
+def judged(wanted: Sequence[Target]) -> list[dict[str, Any]]:
+    """Each target that something was measured for, and whether it is met."""
     holds = {">=": operator.ge, "<=": operator.le}
     return [
         {

@@ -19,7 +19,7 @@ final class Latency implements Receipt.Look {
     public void row(RowData row) {
         long age = System.nanoTime() - row.getLong(0);
         if (seen == 0) {
-            PacedGenerator.CAME_BACK.countDown();
+            Pace.CAME_BACK.countDown();
         }
         if (seen >= skipped) {
             ages[seen - skipped] = age;

@@ -22,6 +22,20 @@ final class Receipt implements Sink<RowData> {
         String json();
     }
 
+    /** Two that look at the same rows. */
+    record Both(Look first, Look second) implements Look {
+        @Override
+        public void row(RowData row) {
+            first.row(row);
+            second.row(row);
+        }
+
+        @Override
+        public String json() {
+            return first.json() + ", " + second.json();
+        }
+    }
+
     private static final long serialVersionUID = 1L;
     private static final int MARKS = 6;
     private final Look look;

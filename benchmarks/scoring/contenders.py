@@ -1,0 +1,175 @@
+"""Who is measured: our inference, PyFlink's ways to run Python, a server beside Flink, and the bare loop."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from pyflink.common import Types
+from pyflink.table import DataTypes, Table
+from pyflink.table.expressions import col
+from pyflink.table.udf import udf
+
+from benchmarks.contenders import BUNDLE_SIZE, BUNDLE_TIME, NO_BUFFERING, SHORT_BUNDLES, Contender
+from benchmarks.scoring.bare_loop import warm_up
+from benchmarks.scoring.functions import ScoreRow, ScoreSeries
+from benchmarks.scoring.models import FLIGHTS, HEAVIER, MODELS, encode
+from ml_operator import MLJob
+from torch_integration import inference
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from benchmarks.jobs import Job
+    from benchmarks.rows import Shape
+
+Score: TypeAlias = "Callable[[Job, Table], Table]"
+"""Plans what makes ``(id, score)`` of the rows."""
+
+OURS = "our inference"
+PANDAS = "PyFlink pandas UDF"
+MAP = "PyFlink map, process mode"
+HTTP = "HTTP call per row"
+BARE = "bare loop, no Flink"
+
+_SCORE = ("score", DataTypes.FLOAT())
+_WAYS = ("there and back",)
+_INTERVAL_NS = 1_000_000
+"""Of the rows that come at a pace: 1,000 a second."""
+_MAX_BATCH = 4096
+_CAPACITY = 64
+_ROWS = {
+    FLIGHTS: {OURS: 3_000_000, PANDAS: 1_200_000, MAP: 30_000, HTTP: 18_000, BARE: 3_000_000},
+    HEAVIER: {OURS: 480_000, PANDAS: 360_000, MAP: 24_000, HTTP: 12_000, BARE: 480_000},
+}
+"""For runs of a few seconds."""
+_BUNDLES = {"python.fn-execution.arrow.batch.size": "10000", BUNDLE_SIZE: "20000", BUNDLE_TIME: "10000"}
+_ROW_BUNDLES = {BUNDLE_SIZE: "1000", BUNDLE_TIME: "10000"}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model, and what belongs to it.
+
+    Args:
+        model: one of `MODELS`.
+        shape: of the rows.
+        truth: file with the score of each distinct row.
+        weights: file with its state dict.
+        url: of the server that has it.
+    """
+
+    model: str
+    shape: Shape
+    truth: Path
+    weights: Path
+    url: str
+
+
+def rated(subject: Subject) -> list[Contender]:
+    """Everybody, as fast as can be."""
+    ours = partial(_ours, subject, max_batch=_MAX_BATCH)
+    return [
+        _rated(subject, OURS, ours, notes=f"max_batch={_MAX_BATCH}, threads=1"),
+        _rated(subject, PANDAS, partial(_pandas, subject), _BUNDLES),
+        _rated(subject, MAP, partial(_map, subject), _ROW_BUNDLES),
+        _rated(subject, HTTP, partial(_http, subject), notes=f"orderedWait, capacity={_CAPACITY}"),
+        _contender(
+            subject, BARE, partial(_bare, subject, _MAX_BATCH, 0), notes=f"batches of {_MAX_BATCH}, threads=1"
+        ),
+    ]
+
+
+def paced(subject: Subject, rows: int) -> list[Contender]:
+    """Everybody at 1,000 rows a second, of which the first ones warm up."""
+    return [
+        _paced(subject, rows, OURS, partial(_ours, subject), notes="threads=1"),
+        _paced(subject, rows, PANDAS, partial(_pandas, subject), settings=SHORT_BUNDLES),
+        _paced(subject, rows, MAP, partial(_map, subject), settings=SHORT_BUNDLES),
+        _paced(subject, rows, HTTP, partial(_http, subject), notes=f"orderedWait, capacity={_CAPACITY}"),
+        _contender(subject, BARE, partial(_bare, subject, 1, _INTERVAL_NS), rows=rows, notes="threads=1"),
+    ]
+
+
+def _contender(
+    subject: Subject,
+    name: str,
+    plan: Callable[[Job], None],
+    *,
+    rows: int | None = None,
+    settings: Mapping[str, str] | None = None,
+    notes: str = "",
+) -> Contender:
+    rows = rows or _ROWS[subject.model][name]
+    return Contender(name, subject.shape, plan, _WAYS, rows, settings or {}, notes)
+
+
+def _rated(
+    subject: Subject, name: str, score: Score, settings: Mapping[str, str] | None = None, notes: str = ""
+) -> Contender:
+    def plan(job: Job) -> None:
+        job.receive_scores(score(job, job.rows()), subject.truth)
+
+    return _contender(subject, name, plan, settings=settings, notes=notes)
+
+
+def _paced(
+    subject: Subject,
+    rows: int,
+    name: str,
+    score: Score,
+    *,
+    settings: Mapping[str, str] | None = None,
+    notes: str = "",
+) -> Contender:
+    def plan(job: Job) -> None:
+        scores = score(job, job.paced_rows(_INTERVAL_NS))
+        job.receive_paced_scores(scores, subject.truth, warm_up(job.count))
+
+    return _contender(
+        subject, name, plan, rows=rows, settings={**NO_BUFFERING, **(settings or {})}, notes=notes
+    )
+
+
+def _ours(subject: Subject, job: Job, table: Table, **options: Any) -> Table:
+    ml_job = MLJob(job.env, "bench", table_env=job.tables)
+    ml_job.add_am_role()
+    scored = inference(
+        ml_job,
+        table,
+        subject.weights,
+        factory=MODELS[subject.model],
+        preprocess=encode,
+        output=[_SCORE],
+        carry=["id"],
+        threads=1,
+        **options,
+    )
+    return scored.rows
+
+
+def _pandas(subject: Subject, job: Job, table: Table) -> Table:
+    *features, last = map(col, job.shape.names)
+    score = udf(ScoreSeries(subject.model), result_type=_SCORE[1], func_type="pandas")
+    return table.select(last, score(*features).alias(_SCORE[0]))
+
+
+def _map(subject: Subject, job: Job, table: Table) -> Table:
+    """A `DataStream` of rows, one call a row."""
+    scored = Types.ROW_NAMED(["id", _SCORE[0]], [Types.LONG(), Types.FLOAT()])
+    stream = job.stream(table).map(ScoreRow(subject.model), output_type=scored)
+    return job.tables.from_data_stream(stream)
+
+
+def _http(subject: Subject, job: Job, table: Table) -> Table:
+    return job.ask(table, subject.url, _CAPACITY)
+
+
+def _bare(subject: Subject, batch_rows: int, interval_ns: int, job: Job) -> None:
+    numbers = map(str, (job.count, batch_rows, interval_ns))
+    job.run_instead(
+        [sys.executable, "-m", "benchmarks.scoring.bare_loop", subject.model, str(job.file), *numbers]
+    )

@@ -1,0 +1,71 @@
+"""The measurements: how many rows a second each contender scores, and how long a row takes."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from benchmarks.measure import Bench, percentiles, rates
+from benchmarks.rows import Shape
+from benchmarks.scoring import flights
+from benchmarks.scoring.bare_loop import truth
+from benchmarks.scoring.contenders import Subject, paced, rated
+from benchmarks.scoring.models import MODELS
+from benchmarks.scoring.server import served
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from benchmarks.contenders import Contender
+    from benchmarks.jobs import Result
+
+
+@contextmanager
+def subjects(bench: Bench) -> Iterator[list[Subject]]:
+    """Every model, with its files and its server."""
+    rows = bench.folder / "rows.tsv"
+    flights.write(rows)
+    with ExitStack() as stack:
+        found = []
+        for number, (model, make) in enumerate(MODELS.items()):
+            scores, weights = bench.folder / f"truth-{number}.txt", bench.folder / f"weights-{number}.pt"
+            scores.write_text("".join(f"{score}\n" for score in truth(model).tolist()))
+            torch.save(make().state_dict(), weights)
+            shape = Shape(model, flights.COLUMNS, prepared=rows)
+            found.append(Subject(model, shape, scores, weights, stack.enter_context(served(model))))
+        yield found
+
+
+def run(bench: Bench, contender: Contender, rows: int) -> Result:
+    """Run one contender; its scores are compared with the truth.
+
+    Raises:
+        ValueError: a row was lost, or came with a wrong score or out of order.
+    """
+    job = bench.job(contender, rows)
+    contender.plan(job)
+    result = job.run()
+    found = result.receipt
+    if (found["rows"], found["wrong"]) != (rows, 0):
+        raise ValueError(f"{contender.name}, {contender.shape.name}: of {rows} rows {dict(found)}")
+    return result
+
+
+def throughput(bench: Bench, subject: Subject, rounds: int, share: float) -> list[dict[str, Any]]:
+    """Rows a second of every contender."""
+    return rates(bench, rated(subject), rounds, share, run)
+
+
+def latency(bench: Bench, subject: Subject, rows: int) -> list[dict[str, Any]]:
+    """How long a row takes at 1,000 rows a second, open loop."""
+    found = []
+    for contender in paced(subject, rows):
+        print(f"  {subject.model}: {contender.name}, paced", flush=True)
+        receipt = run(bench, contender, rows).receipt
+        settings = contender.settings_text
+        found.append(
+            {"contender": contender.name, "rows": rows, "settings": settings, **percentiles(receipt)}
+        )
+    return found
