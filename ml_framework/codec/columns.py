@@ -123,7 +123,7 @@ class _Reader:
 
     def _offsets(self, rows: int) -> Ints:
         offsets = self.values(np.dtype(np.int32), rows + 1)
-        if offsets[0] != 0 or (np.diff(offsets) < 0).any():
+        if offsets[0] != 0 or (offsets[1:] < offsets[:-1]).any():
             raise ProtocolError("the offsets of a column do not grow from 0")
         return offsets
 
