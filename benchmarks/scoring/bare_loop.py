@@ -1,8 +1,8 @@
 """The bare loop: batches that lie in memory go through a model in one process, without Flink.
 
 ``python -m benchmarks.scoring.bare_loop MODEL FILE ROWS BATCH_ROWS`` leaves a receipt in FILE. It goes as
-fast as it can; with an interval in nanoseconds as one more argument it takes a batch each interval, by the clock
-of `Pace.java`.
+fast as it can; with an interval in nanoseconds as one more argument it takes a batch each interval, by the
+clock of `Pace.java`.
 """
 
 from __future__ import annotations
