@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
     from torch_integration.batches import Batch
 
-_KEPT_ROWS = 65_536
+_KEPT = 16
+"""Batches that it goes round, or more: all distinct rows are among them."""
 _TOLERANCE = 1e-5
 
 
@@ -63,7 +64,7 @@ class _Loop:
     """Goes round and round over batches; each score is compared."""
 
     def __init__(self, model: str, batch_rows: int) -> None:
-        kept = max(PERIOD, _KEPT_ROWS) // batch_rows * batch_rows
+        kept = max(_KEPT, -(-PERIOD // batch_rows)) * batch_rows
         rows, scores = batch(kept), np.resize(truth(model), kept)
         starts = range(0, kept, batch_rows)
         parts = [

@@ -16,23 +16,23 @@ from benchmarks.scoring.models import MODELS
 from benchmarks.scoring.server import served
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from benchmarks.contenders import Contender
     from benchmarks.jobs import Result
 
 
 @contextmanager
-def subjects(bench: Bench) -> Iterator[list[Subject]]:
-    """Every model, with its files and its server."""
+def subjects(bench: Bench, models: Iterable[str] = MODELS) -> Iterator[list[Subject]]:
+    """Some of `MODELS`, each with its files and its server."""
     rows = bench.folder / "rows.tsv"
     flights.write(rows)
     with ExitStack() as stack:
         found = []
-        for number, (model, make) in enumerate(MODELS.items()):
+        for number, model in enumerate(models):
             scores, weights = bench.folder / f"truth-{number}.txt", bench.folder / f"weights-{number}.pt"
             scores.write_text("".join(f"{score}\n" for score in truth(model).tolist()))
-            torch.save(make().state_dict(), weights)
+            torch.save(MODELS[model]().state_dict(), weights)
             shape = Shape(model, flights.COLUMNS, prepared=rows)
             found.append(Subject(model, shape, scores, weights, stack.enter_context(served(model))))
         yield found

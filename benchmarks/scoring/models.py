@@ -113,4 +113,4 @@ def _index(words: tuple[str, ...]) -> pd.Index:
 
 
 def _tensor(column: pd.Series) -> Tensor:
-    return torch.from_numpy(column.to_numpy())
+    return torch.tensor(column.to_numpy())  # copies, for the memory is not to be written to
