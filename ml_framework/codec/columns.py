@@ -6,6 +6,7 @@ and, in each block, its buffers in order.
 
 from __future__ import annotations
 
+import operator
 import struct
 import sys
 from typing import TYPE_CHECKING, Any
@@ -72,8 +73,9 @@ class _Reader:
         if count != expected or size < HEADER_BYTES + 8 * count:
             raise ProtocolError(f"a frame of {size} bytes has {count} buffers, its layout has {expected}")
         table = struct.unpack_from(f"<{2 * count}I", payload, HEADER_BYTES)
-        self._buffers = zip(table[::2], table[1::2], strict=True)
-        if max(map(sum, zip(table[::2], table[1::2], strict=True)), default=0) > size:
+        starts, lengths = table[::2], table[1::2]
+        self._buffers = zip(starts, lengths, strict=True)
+        if max(map(operator.add, starts, lengths), default=0) > size:
             raise ProtocolError(f"a buffer ends beyond the frame's {size} bytes")
 
     def block(self, block: Block, columns: Sequence[Column]) -> BlockValues:
