@@ -15,7 +15,7 @@ from pyflink.table.udf import udf
 from benchmarks.contenders import BUNDLE_SIZE, BUNDLE_TIME, NO_BUFFERING, SHORT_BUNDLES, Contender
 from benchmarks.scoring.bare_loop import warm_up
 from benchmarks.scoring.functions import ScoreRow, ScoreSeries
-from benchmarks.scoring.models import FLIGHTS, HEAVIER, MODELS, encode
+from benchmarks.scoring.models import FLIGHTS, GROUPS, HEAVIER, MODELS, encode
 from ml_operator import MLJob
 from torch_integration import inference
 
@@ -39,14 +39,14 @@ _SCORE = ("score", DataTypes.FLOAT())
 _WAYS = ("there and back",)
 _INTERVAL_NS = 1_000_000
 """Of the rows that come at a pace: 1,000 a second."""
-_MAX_BATCH = 4096
+_MAX_BATCH = 16_384
 _CAPACITY = 64
 _ROWS = {
-    FLIGHTS: {OURS: 3_000_000, PANDAS: 1_200_000, MAP: 30_000, HTTP: 18_000, BARE: 3_000_000},
-    HEAVIER: {OURS: 480_000, PANDAS: 600_000, MAP: 24_000, HTTP: 12_000, BARE: 480_000},
+    FLIGHTS: {OURS: 9_000_000, PANDAS: 3_600_000, MAP: 30_000, HTTP: 18_000, BARE: 9_000_000},
+    HEAVIER: {OURS: 600_000, PANDAS: 1_200_000, MAP: 24_000, HTTP: 12_000, BARE: 600_000},
 }
 """For runs of a few seconds."""
-_BUNDLES = {"python.fn-execution.arrow.batch.size": "10000", BUNDLE_SIZE: "100000", BUNDLE_TIME: "10000"}
+_BUNDLES = {"python.fn-execution.arrow.batch.size": "20000", BUNDLE_SIZE: "200000", BUNDLE_TIME: "10000"}
 _ROW_BUNDLES = {BUNDLE_SIZE: "1000", BUNDLE_TIME: "10000"}
 
 
@@ -73,7 +73,7 @@ def rated(subject: Subject) -> list[Contender]:
     """Everybody, as fast as can be."""
     ours = partial(_ours, subject, max_batch=_MAX_BATCH)
     return [
-        _rated(subject, OURS, ours, notes=f"max_batch={_MAX_BATCH}, threads=1"),
+        _rated(subject, OURS, ours, notes=f"max_batch={_MAX_BATCH}, 2 groups, threads=1"),
         _rated(subject, PANDAS, partial(_pandas, subject), _BUNDLES),
         _rated(subject, MAP, partial(_map, subject), _ROW_BUNDLES),
         _rated(subject, HTTP, partial(_http, subject), notes=f"orderedWait, capacity={_CAPACITY}"),
@@ -86,7 +86,7 @@ def rated(subject: Subject) -> list[Contender]:
 def paced(subject: Subject, rows: int) -> list[Contender]:
     """Everybody at 1,000 rows a second, of which the first ones warm up."""
     return [
-        _paced(subject, rows, OURS, partial(_ours, subject), notes="threads=1"),
+        _paced(subject, rows, OURS, partial(_ours, subject), notes="2 groups, threads=1"),
         _paced(subject, rows, PANDAS, partial(_pandas, subject), settings=SHORT_BUNDLES),
         _paced(subject, rows, MAP, partial(_map, subject), settings=SHORT_BUNDLES),
         _paced(subject, rows, HTTP, partial(_http, subject), notes=f"orderedWait, capacity={_CAPACITY}"),
@@ -143,6 +143,7 @@ def _ours(subject: Subject, job: Job, table: Table, **options: Any) -> Table:
         subject.weights,
         factory=MODELS[subject.model],
         preprocess=encode,
+        groups=GROUPS,
         output=[_SCORE],
         carry=["id"],
         threads=1,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks.rows import PERIOD
-from benchmarks.scoring.models import RANGES, SCALES, VOCABULARIES
+from benchmarks.scoring.models import GROUPS, RANGES, SCALES, VOCABULARIES
 from ml_framework.codec import RecordBatch, Schema, decode, encode, plan_layout
 from torch_integration.batches import Batch
 
@@ -49,8 +49,12 @@ def write(file: Path) -> None:
 
 def batch(rows: int) -> Batch:
     """So many rows as our worker gets them, in memory of their own."""
-    layout = plan_layout(Schema.parse(FEATURES), None, timestamps=False, max_rows=rows)
+    layout = plan_layout(Schema.parse(FEATURES), GROUPS, timestamps=False, max_rows=rows)
     turns = -(-rows // PERIOD)
-    columns = {name: (values * turns)[:rows] for name, values in features().items()}
+    columns: dict[str, Any] = {name: (values * turns)[:rows] for name, values in features().items()}
+    for group, names in GROUPS.items():
+        columns[group] = np.array(
+            [columns.pop(name) for name in names], "f4" if group == "numbers" else "i4"
+        ).T
     records: RecordBatch = decode(layout, memoryview(bytearray(b"".join(encode(layout, columns)))))
     return Batch(records, rows, world_size=1)

@@ -1,7 +1,7 @@
 """The models: that of the flight demo, and one that takes ten times as long for a row.
 
-What a model is called with is made by the demo's own `encode` wherever columns come; a contender that gets
-single rows makes the same of one row.
+What a model is called with is made by the demo's own `encode` where single columns come. Our worker gets the
+numbers as tensors, and needs to look up words only; a contender that gets single rows makes the same of one.
 """
 
 from __future__ import annotations
@@ -53,20 +53,25 @@ MODELS = {FLIGHTS: flight_model, HEAVIER: heavier_model}
 """Makes each model, always with the same weights."""
 
 
+GROUPS = {"small": list(RANGES), "numbers": list(SCALES)}
+"""Columns that our worker gets as one tensor."""
+
+
 def encode(batch: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
-    """What a model takes, of the columns of a batch."""
-    arguments: tuple[Tensor, Tensor] = encode_columns(batch)
-    return arguments
+    """What a model takes, of a batch with `GROUPS`."""
+    words = [torch.from_numpy(batch[name].codes(_POSITIONS[name])) + 1 for name in VOCABULARIES]
+    return torch.cat([torch.stack(words, dim=1), batch["small"].long()], dim=1), batch["numbers"]
 
 
 def encode_series(columns: Mapping[str, pd.Series]) -> tuple[Tensor, Tensor]:
     """The same of the columns that a pandas UDF gets."""
-    return encode(
+    arguments: tuple[Tensor, Tensor] = encode_columns(
         {
             name: _Words(column) if name in VOCABULARIES else _tensor(column)
             for name, column in columns.items()
         }
     )
+    return arguments
 
 
 def encode_row(row: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
