@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _POSITIONS = {
     name: {word: position for position, word in enumerate(words)} for name, words in VOCABULARIES.items()
 }
-_WIDTHS = (640, 320)
+_WIDTHS = (448, 224)
 """Of the hidden layers of the heavier model; the demo's has 64 and 32."""
 
 

@@ -25,7 +25,7 @@ _COLUMNS = ("answers", "carried", "version", "announced", "error")
 _KEPT_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(256 << 20)}
 """For glibc: what a batch has needed is kept for the next one.
 
-Else every array of more than 128 KiB is asked of the system and given back, and its pages are cleared: a third
+Else each array of more than 128 KiB is asked of the system and given back, and its pages are cleared: a third
 of the time of a small model with large batches.
 """
 
