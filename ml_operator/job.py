@@ -154,6 +154,8 @@ class MLJob:
         partition_by: str | None = None,
         rowtime: str | None = None,
         python: str | Path | None = None,
+        python_path: Sequence[str] | None = None,
+        env: Mapping[str, str] | None = None,
     ) -> Scored:
         """Add a role that scores rows; what the ``inference`` functions of the integrations call.
 
@@ -199,6 +201,9 @@ class MLJob:
             partition_by: input column whose equal values go to one node, as for `add_role`.
             rowtime: carried column that is the time attribute of the output, as for `add_role`.
             python: interpreter of the nodes' processes, as for `add_role`.
+            python_path: where they look for modules first, those of the functions among them; None takes what
+                the planning process sees of its own main script and working directory.
+            env: their environment variables.
 
         Returns:
             The answered rows and the refused ones.
@@ -223,6 +228,8 @@ class MLJob:
                 preprocess=preprocess,
                 postprocess=postprocess,
                 threads=threads,
+                env=env or {},
+                **({} if python_path is None else {"python_path": tuple(python_path)}),
             )
         answered = self._planner.add_role(
             name,

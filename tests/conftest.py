@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import warnings
 from pathlib import Path
@@ -22,6 +23,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         top = item.path.relative_to(Path(__file__).parent).parts[0]
         item.add_marker(pytest.mark.xdist_group("jobs" if top in JOBS else item.path.as_posix()))
+
+
+@pytest.fixture(autouse=True)
+def job_programs_may_start() -> Iterator[None]:
+    """PyFlink's worker, which runs in this process, forbids it, and all that it starts, to plan jobs."""
+    yield
+    os.environ.pop("PYFLINK_GATEWAY_DISABLED", None)
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,7 @@ import onnx_integration
 import tf_integration
 from ml_framework.inference import Padding, publish
 from ml_framework.testing.waiting import eventually
-from ml_operator import JobConfig
+from ml_operator import JobConfig, JobFailed
 from torch_integration import inference
 
 if TYPE_CHECKING:
@@ -86,6 +86,23 @@ def test_every_row_is_answered_or_refused(tmp_path: Path, programs: ModuleType) 
             'nan,3,"the answer half is NaN; the answer double is NaN"',
         ],
     }
+
+
+def test_answers_of_another_type_than_the_output_end_the_job(tmp_path: Path, programs: ModuleType) -> None:
+    """It is wrong whatever the rows; the message names the column, and what to do."""
+    model = programs.save_line(3.0, tmp_path / "line.pt")
+    flink = make_flink(parallelism=1)
+    scored = inference(
+        flink.job,
+        flink.sequence(10),
+        model,
+        preprocess=programs.slowly,
+        factory=programs.Line,
+        output=[("y", DataTypes.INT())],
+    )
+    client = flink.insert(scored.rows)
+    with pytest.raises(JobFailed, match=r"inference\[0\].*(?s:.*)'y'"):
+        flink.job.wait(client)
 
 
 def test_the_page_about_inference_shows_what_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
