@@ -6,7 +6,6 @@ import importlib
 import json
 import os
 import random
-import re
 import runpy
 import signal
 import subprocess
@@ -14,13 +13,13 @@ import sys
 import threading
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from pyflink.table import DataTypes
 from pyflink.table.expressions import null_of
 from support.flink import PROGRAMS, collect, make_flink
+from support.pages import write_programs
 
 from ml_operator import JobFailed
 from ml_operator.bridge import environment_options
@@ -28,6 +27,7 @@ from tf_integration import KerasEstimator
 from torch_integration import TorchEstimator
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from types import ModuleType
 
     from ml_framework.rpc.wire import ClusterStatus
@@ -268,9 +268,7 @@ def test_ctrl_c_ends_the_job_and_the_table_can_be_fitted_again(programs: ModuleT
 
 def test_the_page_about_estimators_shows_what_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its programs, one after the other."""
-    page = (Path(__file__).parents[2] / "docs" / "estimators.md").read_text(encoding="utf-8")
-    for block in re.findall(r"^```python\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL):
-        (tmp_path / block.split("\n", 1)[0].removeprefix("# ")).write_text(block)
+    write_programs("estimators.md", tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     runpy.run_path("fit.py")

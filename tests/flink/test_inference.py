@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import re
 import runpy
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from onnx import TensorProto, helper
 from pyflink.common import Row, Types, WatermarkStrategy
 from pyflink.table import DataTypes, TableDescriptor
 from support.flink import PROGRAMS, Flink, committed, make_flink, users
+from support.pages import write_programs
 
 import onnx_integration
 import tf_integration
@@ -107,9 +107,7 @@ def test_answers_of_another_type_than_the_output_end_the_job(tmp_path: Path, pro
 
 def test_the_page_about_inference_shows_what_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Model and job of docs/inference.md; nothing is left running when the rows are read."""
-    page = (Path(__file__).parents[2] / "docs" / "inference.md").read_text(encoding="utf-8")
-    for block in re.findall(r"^```python\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL):
-        (tmp_path / block.split("\n", 1)[0].removeprefix("# ")).write_text(block)
+    write_programs("inference.md", tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     runpy.run_path("doubles.py", run_name="__main__")
