@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ml_framework.inference import runner as base
-from ml_framework.runner.threads import threads_of
+from ml_framework.runner.threads import THREADS_VARIABLE, threads_of
 
 if TYPE_CHECKING:
     import os
@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from ml_framework.runner import Attempt
     from ml_operator import MLJob
     from ml_operator.inference import Scored
-
-THREADS_VARIABLE = "OMP_NUM_THREADS"
-"""How the runner tells the process with how many threads to compute."""
 
 
 @dataclass(frozen=True, kw_only=True)

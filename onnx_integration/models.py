@@ -10,7 +10,7 @@ import onnxruntime
 
 from ml_framework.errors import ModelError
 from ml_framework.inference.loader import ModelLoader
-from onnx_integration.inference import THREADS_VARIABLE
+from ml_framework.runner.threads import THREADS_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ml_framework.errors import PlanError
 from ml_framework.runner import Attempt, PythonRunner
-from ml_framework.runner.threads import check_threads, threads_of
+from ml_framework.runner.threads import THREADS_VARIABLE, check_threads, threads_of
 from tf_integration import parameter_server, roles
 
 if TYPE_CHECKING:
@@ -111,6 +111,6 @@ def thread_variables(attempt: Attempt, threads: int | None) -> dict[str, str]:
     return {
         "TF_NUM_INTRAOP_THREADS": str(count),
         "TF_NUM_INTEROP_THREADS": str(max(_LEAST_INTEROP_THREADS, count)),
-        "OMP_NUM_THREADS": str(count),
+        THREADS_VARIABLE: str(count),
         "TF_CPP_MIN_LOG_LEVEL": "2",
     }

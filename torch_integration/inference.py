@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ml_framework.inference import runner as base
-from ml_framework.runner.threads import threads_of
-from torch_integration.runner import THREADS_VARIABLE
+from ml_framework.runner.threads import THREADS_VARIABLE, threads_of
 
 if TYPE_CHECKING:
     import os

@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ml_framework.runner import Attempt, PythonRunner
-from ml_framework.runner.threads import check_threads, threads_of
+from ml_framework.runner.threads import THREADS_VARIABLE, check_threads, threads_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-THREADS_VARIABLE = "OMP_NUM_THREADS"
-"""With how many threads PyTorch computes."""
 BACKEND_VARIABLE = "MLFLINK_TORCH_BACKEND"
 """How the runner tells the context in the user's process which backend to use."""
 

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from ml_framework.runner.base import Attempt
 
 
+THREADS_VARIABLE = "OMP_NUM_THREADS"
+"""How a runner tells its process with how many threads to compute; libraries look at it themselves."""
+
+
 def check_threads(threads: int | None) -> None:
     """Refuse a number that is not positive, with `PlanError`."""
     if threads is not None and threads < 1:
