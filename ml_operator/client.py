@@ -27,10 +27,10 @@ _CANCEL_TIMEOUT_S = 30
 class JobMonitor:
     """Watches one submitted job. For one thread."""
 
-    def __init__(self, client: JobClient, bridge: Bridge, node_uid: str | None) -> None:
+    def __init__(self, client: JobClient, bridge: Bridge, master_uid: str) -> None:
         self._j_client = client._j_job_client
         self._graph = bridge.graph
-        self._node_uid = node_uid
+        self._master_uid = master_uid
         self._master: tuple[str, str] | None = None
 
     def wait(self, on_status: Callable[[ClusterStatus], object] | None, every: timedelta) -> None:
@@ -54,7 +54,7 @@ class JobMonitor:
             return None
 
     def _find_master(self) -> tuple[str, str] | None:
-        found = self._graph.findMaster(self._j_client, self._node_uid)
+        found = self._graph.findMaster(self._j_client, self._master_uid)
         if found is None:
             return None
         master = json.loads(found)

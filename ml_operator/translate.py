@@ -46,14 +46,14 @@ class Translation:
         self._j_control: Any = None
         self._j_with_output: list[Any] = []
         self._j_without_output: list[Any] = []
-        self.node_uid: str | None = None
-        """Uid of an operator that can say where the AM is."""
+        self.master_uid = f"{name}/application-master"
+        """Uid of the operator that can say where the AM is."""
 
     def add_master(self, master: AMConfig) -> None:
-        """Add the AM's source and its control edge."""
+        """Add the AM and its control edge."""
         self._j_settings = self._bridge.graph.master(json.dumps(self._master_settings(master)))
         self._j_control = self._bridge.graph.addMaster(
-            self._env._j_stream_execution_environment, f"{self._name}/application-master", self._j_settings
+            self._env._j_stream_execution_environment, self.master_uid, self._j_settings
         )
 
     def check_input(self, role: str, rows: RowStream) -> None:
@@ -69,7 +69,6 @@ class Translation:
         self._j_settings.setJob(json.dumps(spec.to_json()))
         j_rows = None if rows is None else self._partition(role, rows)
         uid = f"{self._name}/{role.name}"
-        self.node_uid = self.node_uid or uid
         j_nodes = self._bridge.graph.addNodes(
             self._env._j_stream_execution_environment,
             j_rows,
@@ -99,6 +98,7 @@ class Translation:
             "job": self._key,
             "python": python_options(self._env).get("python.executable", sys.executable),
             "python_path": _script_path(),
+            "python_options": python_options(self._env),
             "grace_ms": int(grace * 1000) + _KILL_MARGIN_MS,
         }
 
@@ -136,7 +136,6 @@ class Translation:
             "name": role.operator,
             "uid": uid,
             "parallelism": role.spec.parallelism,
-            "python_options": python_options(self._env),
             "assignment": assignment,
             "input_layout": role.input.to_json() if role.input else None,
             "output_layout": role.output.to_json() if role.output else None,

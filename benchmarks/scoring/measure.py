@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -58,14 +59,23 @@ def throughput(bench: Bench, subject: Subject, rounds: int, share: float) -> lis
     return rates(bench, rated(subject), rounds, share, run)
 
 
-def latency(bench: Bench, subject: Subject, rows: int) -> list[dict[str, Any]]:
-    """How long a row takes at 1,000 rows a second, open loop."""
-    found = []
-    for contender in paced(subject, rows):
-        print(f"  {subject.model}: {contender.name}, paced", flush=True)
-        receipt = run(bench, contender, rows).receipt
-        settings = contender.settings_text
-        found.append(
-            {"contender": contender.name, "rows": rows, "settings": settings, **percentiles(receipt)}
-        )
-    return found
+def latency(bench: Bench, subject: Subject, rounds: int, rows: int) -> list[dict[str, Any]]:
+    """How long a row takes at 1,000 rows a second, open loop: the median round of each contender.
+
+    The contenders take turns, so that each meets a JVM that is warm and a machine that is noisy.
+    """
+    contenders = paced(subject, rows)
+    receipts: list[list[dict[str, float]]] = [[] for _ in contenders]
+    for turn in range(rounds):
+        for contender, mine in zip(contenders, receipts, strict=True):
+            print(f"  {subject.model}: {contender.name}, paced, round {turn + 1} of {rounds}", flush=True)
+            mine.append(percentiles(run(bench, contender, rows).receipt))
+    return [
+        {
+            "contender": contender.name,
+            "rows": rows,
+            "settings": contender.settings_text,
+            **{name: median(receipt[name] for receipt in mine) for name in mine[0]},
+        }
+        for contender, mine in zip(contenders, receipts, strict=True)
+    ]

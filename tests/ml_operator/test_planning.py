@@ -60,10 +60,10 @@ def test_graph_has_one_operator_a_role_with_its_parallelism(job) -> None:
     )
     tables.to_data_stream(output).print()
     nodes = graph(env)
-    assert nodes["Source: application master"]["parallelism"] == 1
+    assert nodes["application master"]["parallelism"] == 1
     assert nodes["Source: ps"]["parallelism"] == 2
     assert nodes["worker"]["parallelism"] == nodes["worker input"]["parallelism"] == 3
-    master = nodes["Source: application master"]["id"]
+    master = nodes["application master"]["id"]
     control = {edge["id"]: edge["ship_strategy"] for edge in nodes["worker"]["predecessors"]}
     assert control[master] == "BROADCAST"
     assert sorted(control.values()) == ["BROADCAST", "BROADCAST", "FORWARD"]  # the AM, ps, and its own input

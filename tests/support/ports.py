@@ -13,7 +13,7 @@ def free_ports(count: int) -> list[int]:
         return [server.getsockname()[1] for server in listening]
 
 
-def answers(port: int) -> bool:
-    """Whether somebody listens on `port`."""
+def answers(port: int, address: str = "127.0.0.1") -> bool:
+    """Whether somebody listens on `port` of `address`."""
     with socket.socket() as asking:
-        return asking.connect_ex(("127.0.0.1", port)) == 0
+        return asking.connect_ex((address, port)) == 0

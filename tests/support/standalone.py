@@ -7,6 +7,8 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -21,39 +23,61 @@ if TYPE_CHECKING:
 
 HOME = Path(pyflink.__file__).parent
 _START_WITHIN_S = 60.0
-_SETTINGS = """
-jobmanager.rpc.address: 127.0.0.1
-jobmanager.bind-host: 127.0.0.1
-jobmanager.rpc.port: {rpc}
-jobmanager.memory.process.size: 1g
-taskmanager.host: 127.0.0.1
-taskmanager.bind-host: 127.0.0.1
-taskmanager.numberOfTaskSlots: 4
-taskmanager.memory.process.size: 1200m
-rest.address: 127.0.0.1
-rest.bind-address: 127.0.0.1
-rest.port: {rest}
-heartbeat.interval: 1000
-heartbeat.timeout: 10000
-io.tmp.dirs: {folder}/tmp
-"""
+_LOOPBACK = "127.0.0.1"
+_SETTINGS = {
+    "jobmanager.memory.process.size": "1g",
+    "taskmanager.numberOfTaskSlots": "4",
+    "taskmanager.memory.process.size": "1200m",
+    "heartbeat.interval": "1000",
+    "heartbeat.timeout": "10000",
+}
+
+
+@dataclass(frozen=True)
+class Host:
+    """Where a process of the cluster runs.
+
+    Args:
+        address: that it binds and tells.
+        enter: command that runs another one there.
+    """
+
+    address: str = _LOOPBACK
+    enter: tuple[str, ...] = ()
 
 
 class StandaloneCluster:
-    """A JobManager and a TaskManager of four slots, each in a JVM of its own, until the block ends.
+    """A JobManager and TaskManagers, each in a JVM and with a temporary folder of its own, until the block ends.
 
     Args:
         folder: for their configuration, logs and temporary files.
         libraries: the jars that they run from, where these are not just Flink's own.
+        master: where the JobManager runs.
+        workers: where each TaskManager runs.
+        settings: of Flink, beside those that the cluster needs.
+        job: arguments of ``standalone-job.sh``: the JobManager runs this one job (application mode).
 
     Attributes:
         rest: port of the REST API.
         variables: the environment in which Flink's scripts reach the cluster.
     """
 
-    def __init__(self, folder: Path, libraries: Path | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        libraries: Path | None = None,
+        *,
+        master: Host = Host(),  # noqa: B008 - frozen
+        workers: Sequence[Host] = (Host(),),
+        settings: Mapping[str, str] | None = None,
+        job: Sequence[str] | None = None,
+    ) -> None:
         self._folder = folder
+        self._master = master
+        self._workers = workers
+        self._job = job
         self._rpc, self.rest = free_ports(2)
+        self._settings = {**_SETTINGS, **self._addresses(), **(settings or {})}
         self.variables = {
             **os.environ,
             "FLINK_HOME": str(HOME),
@@ -68,9 +92,11 @@ class StandaloneCluster:
     def __enter__(self) -> Self:
         self._configure()
         try:
-            self._start("jobmanager")
-            eventually(lambda: answers(self.rest), timeout_s=_START_WITHIN_S)
-            self._start("taskmanager")
+            script, *arguments = ["jobmanager"] if self._job is None else ["standalone-job", *self._job]
+            self._start(script, self._master, "jobmanager", arguments)
+            eventually(lambda: answers(self.rest, self._master.address), timeout_s=_START_WITHIN_S)
+            for index in range(len(self._workers)):
+                self._start_worker(index)
         except BaseException:
             self._stop()
             raise
@@ -82,14 +108,19 @@ class StandaloneCluster:
         self._stop()
 
     @property
+    def jobmanager(self) -> psutil.Process:
+        """The JobManager."""
+        return psutil.Process(self._daemons[0].pid)
+
+    @property
     def taskmanager(self) -> psutil.Process:
         """The TaskManager that was started last."""
         return psutil.Process(self._daemons[-1].pid)
 
     def replace_taskmanager(self) -> None:
-        """Start a TaskManager in place of one that was killed."""
+        """Start a TaskManager in place of the last one, which was killed."""
         self._daemons.pop().wait()
-        self._start("taskmanager")
+        self._start_worker(len(self._workers) - 1)
 
     def ended(self) -> list[str]:
         """Those that have ended without being asked."""
@@ -99,6 +130,21 @@ class StandaloneCluster:
         """What they have printed."""
         return sorted(self._folder.glob("*.log"))
 
+    def temporary(self, worker: int) -> Path:
+        """The folder for temporary files of a TaskManager."""
+        return self._folder / f"tmp-{worker}"
+
+    def _addresses(self) -> dict[str, str]:
+        return {
+            "jobmanager.rpc.address": self._master.address,
+            "jobmanager.bind-host": self._master.address,
+            "jobmanager.rpc.port": str(self._rpc),
+            "rest.address": self._master.address,
+            "rest.bind-address": self._master.address,
+            "rest.port": str(self.rest),
+            "io.tmp.dirs": str(self._folder / "tmp"),
+        }
+
     def _configure(self) -> None:
         configuration = self._folder / "conf"
         for folder in (configuration, self._folder / "tmp"):
@@ -107,12 +153,24 @@ class StandaloneCluster:
             (configuration / path.name).symlink_to(path)
         (configuration / "config.yaml").unlink()
         defaults = (HOME / "conf" / "config.yaml").read_text().partition("jobmanager:")[0]
-        settings = _SETTINGS.format(rpc=self._rpc, rest=self.rest, folder=self._folder)
-        (configuration / "config.yaml").write_text(defaults + settings)
+        lines = [f"{name}: {value}\n" for name, value in self._settings.items()]
+        (configuration / "config.yaml").write_text(defaults + "".join(lines))
 
-    def _start(self, name: str) -> None:
+    def _start_worker(self, index: int) -> None:
+        host = self._workers[index]
+        folder = self.temporary(index)
+        folder.mkdir(exist_ok=True)
+        own = {
+            "taskmanager.host": host.address,
+            "taskmanager.bind-host": host.address,
+            "io.tmp.dirs": str(folder),
+        }
+        options = [f"-D{name}={value}" for name, value in own.items()]
+        self._start("taskmanager", host, f"taskmanager-{index}", options)
+
+    def _start(self, script: str, host: Host, name: str, arguments: Sequence[str]) -> None:
         """One of Flink's own start scripts, which become the JVM."""
-        command = [str(HOME / "bin" / f"{name}.sh"), "start-foreground"]
+        command = [*host.enter, str(HOME / "bin" / f"{script}.sh"), "start-foreground", *arguments]
         with (self._folder / f"{name}.log").open("ab") as log:
             self._daemons.append(
                 subprocess.Popen(command, env=self.variables, stdout=log, stderr=log, start_new_session=True)
@@ -124,4 +182,5 @@ class StandaloneCluster:
             daemon.terminate()
         for daemon in self._daemons:
             daemon.wait(30)
-        shutil.rmtree(self._folder / "tmp", ignore_errors=True)
+        for folder in self._folder.glob("tmp*"):
+            shutil.rmtree(folder, ignore_errors=True)

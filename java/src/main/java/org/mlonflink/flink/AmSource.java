@@ -1,11 +1,9 @@
 package org.mlonflink.flink;
 
 import java.io.Serializable;
-import java.util.Collections;
 import java.util.List;
 import org.apache.flink.api.connector.source.Boundedness;
 import org.apache.flink.api.connector.source.Source;
-import org.apache.flink.api.connector.source.SourceEvent;
 import org.apache.flink.api.connector.source.SourceReader;
 import org.apache.flink.api.connector.source.SourceReaderContext;
 import org.apache.flink.api.connector.source.SourceSplit;
@@ -13,10 +11,7 @@ import org.apache.flink.api.connector.source.SplitEnumerator;
 import org.apache.flink.api.connector.source.SplitEnumeratorContext;
 import org.apache.flink.core.io.SimpleVersionedSerializer;
 
-/**
- * The application master's role: a source of parallelism 1 that starts and guards the AM process, emits no row, and
- * ends when the AM says that the job is done.
- */
+/** A source of parallelism 1 that emits no row, and ends when the ML cluster has, see {@link AmOperator}. */
 public final class AmSource implements Source<Byte, AmSource.NoSplit, Integer> {
     private static final long serialVersionUID = 1L;
 
@@ -33,12 +28,12 @@ public final class AmSource implements Source<Byte, AmSource.NoSplit, Integer> {
 
     @Override
     public SourceReader<Byte, NoSplit> createReader(SourceReaderContext context) {
-        return new AmReader(settings, context);
+        return new AmReader(ClusterEnd.of(context.metricGroup(), settings));
     }
 
     @Override
     public SplitEnumerator<NoSplit, Integer> createEnumerator(SplitEnumeratorContext<NoSplit> context) {
-        return new Enumerator(settings.key(), context);
+        return new Enumerator();
     }
 
     @Override
@@ -57,7 +52,7 @@ public final class AmSource implements Source<Byte, AmSource.NoSplit, Integer> {
         return new Nothing<>(0);
     }
 
-    /** The source has no splits: its reader's one work is the AM process. */
+    /** There are no splits. */
     static final class NoSplit implements SourceSplit, Serializable {
         private static final long serialVersionUID = 1L;
 
@@ -67,28 +62,8 @@ public final class AmSource implements Source<Byte, AmSource.NoSplit, Integer> {
         }
     }
 
-    /** Publishes where the AM of the current attempt listens. Nothing of it is checkpointed. */
+    /** There is nothing to enumerate. */
     private static final class Enumerator implements SplitEnumerator<NoSplit, Integer> {
-        private final String job;
-        private final SplitEnumeratorContext<NoSplit> context;
-
-        Enumerator(String job, SplitEnumeratorContext<NoSplit> context) {
-            this.job = job;
-            this.context = context;
-        }
-
-        @Override
-        public void handleSourceEvent(int subtask, SourceEvent event) {
-            int attempt = Collections.max(
-                    context.registeredReadersOfAttempts().get(subtask).keySet());
-            MasterDirectory.of(job).publish(attempt, (MasterAddress) event);
-        }
-
-        @Override
-        public void close() {
-            MasterDirectory.forget(job);
-        }
-
         @Override
         public Integer snapshotState(long checkpoint) {
             return 0;
@@ -105,6 +80,9 @@ public final class AmSource implements Source<Byte, AmSource.NoSplit, Integer> {
 
         @Override
         public void addReader(int subtask) {}
+
+        @Override
+        public void close() {}
     }
 
     /** Writes nothing and reads back one constant. */

@@ -31,15 +31,21 @@ public final class Graph {
         return new MasterSettings(Json.object(settings));
     }
 
-    /** Adds the AM's source; its empty stream, broadcast, is the control input of every node. */
+    /** Adds the AM; its empty stream, broadcast, is the control input of every node. */
     public DataStream<Byte> addMaster(StreamExecutionEnvironment environment, String uid, MasterSettings settings) {
         AmSource source = new AmSource(settings);
-        SingleOutputStreamOperator<Byte> stream = environment
+        SingleOutputStreamOperator<Byte> end = environment
                 .fromSource(source, WatermarkStrategy.noWatermarks(), "application master", Types.BYTE)
+                .uid(uid + "/end")
+                .setParallelism(1);
+        SingleOutputStreamOperator<Byte> master = end.transform(
+                        "application master", Types.BYTE, new AmOperatorFactory(settings))
                 .uid(uid)
                 .setParallelism(1);
-        stream.getTransformation().setMaxParallelism(1);
-        return stream;
+        end.getTransformation().setMaxParallelism(1);
+        master.getTransformation().setMaxParallelism(1);
+        coLocate(uid, end.getTransformation(), master.getTransformation());
+        return master;
     }
 
     /**
@@ -86,7 +92,7 @@ public final class Graph {
         return stream;
     }
 
-    /** The feeder and its node share memory: both in the default slot sharing group, whatever the input's is. */
+    /** They share memory of their JVM: both in the default slot sharing group, whatever the input's is. */
     private static void coLocate(String key, Transformation<?>... transformations) {
         for (Transformation<?> transformation : transformations) {
             transformation.setSlotSharingGroup(StreamGraphGenerator.DEFAULT_SLOT_SHARING_GROUP);

@@ -2,6 +2,8 @@ package org.mlonflink.flink;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.util.HashMap;
+import java.util.Map;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.core.JsonProcessingException;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.JsonNode;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.ObjectMapper;
@@ -23,6 +25,13 @@ final class Json {
 
     static ObjectNode object() {
         return MAPPER.createObjectNode();
+    }
+
+    /** The members of an object whose values are texts. */
+    static Map<String, String> strings(JsonNode object) {
+        Map<String, String> map = new HashMap<>();
+        object.properties().forEach(entry -> map.put(entry.getKey(), entry.getValue().asText()));
+        return map;
     }
 
     static String line(JsonNode node) {

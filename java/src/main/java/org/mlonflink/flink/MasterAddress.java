@@ -1,9 +1,9 @@
 package org.mlonflink.flink;
 
 import java.util.List;
-import org.apache.flink.api.connector.source.SourceEvent;
 import org.apache.flink.runtime.operators.coordination.CoordinationRequest;
 import org.apache.flink.runtime.operators.coordination.CoordinationResponse;
+import org.apache.flink.runtime.operators.coordination.OperatorEvent;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.ObjectNode;
 import org.apache.flink.streaming.api.operators.collect.CollectCoordinationResponse;
 
@@ -13,7 +13,7 @@ import org.apache.flink.streaming.api.operators.collect.CollectCoordinationRespo
  * @param address host:port
  * @param token the job's token
  */
-record MasterAddress(String address, String token) implements SourceEvent {
+record MasterAddress(String address, String token) implements OperatorEvent {
     private static final long serialVersionUID = 1L;
 
     /** Asks for the master of an execution attempt, or of a later one. */

@@ -2,9 +2,10 @@ package org.mlonflink.flink;
 
 import java.io.Serializable;
 import java.time.Duration;
-import java.util.List;
 import java.util.Map;
+import java.util.StringJoiner;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.ObjectNode;
+import org.apache.flink.streaming.api.operators.StreamingRuntimeContext;
 
 /**
  * What the planner says of the application master. The roles of the job become known while it is planned, after the
@@ -16,6 +17,7 @@ public final class MasterSettings implements Serializable {
     private final String key;
     private final String python;
     private final String pythonPath;
+    private final Map<String, String> pythonOptions;
     private final long graceMillis;
     private final String configuration;
     private String job;
@@ -24,6 +26,7 @@ public final class MasterSettings implements Serializable {
         this.key = json.get("job").asText();
         this.python = json.get("python").asText();
         this.pythonPath = json.get("python_path").asText();
+        this.pythonOptions = Json.strings(json.get("python_options"));
         this.graceMillis = json.get("grace_ms").asLong();
         this.configuration = json.get("configuration").toString();
     }
@@ -38,12 +41,17 @@ public final class MasterSettings implements Serializable {
         return key;
     }
 
-    List<String> command() {
-        return List.of(python, "-m", "ml_framework.master");
+    /** How long the cluster waits for slots. */
+    MasterCoordinator.Limit limit() {
+        StringJoiner nodes = new StringJoiner(", ", "slots for the application master and ", "");
+        Json.object(job).get("roles").forEach(role -> nodes.add(
+                role.get("parallelism").asText() + " × " + role.get("name").asText()));
+        double seconds = Json.object(configuration).get("timeouts").get("slots").asDouble();
+        return new MasterCoordinator.Limit(seconds, nodes.toString());
     }
 
-    Map<String, String> environment() {
-        return PythonEnvironment.withPath(pythonPath);
+    PythonEnvironment environment(StreamingRuntimeContext context) throws Exception {
+        return PythonEnvironment.open(pythonOptions, python, pythonPath, context);
     }
 
     Duration grace() {

@@ -225,14 +225,14 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
             draining.post();
         } else if (out.isHeld()) {
             LOG.debug("the node's output waits for a barrier");
-        } else if (out.frames() > before && patient) {
+        } else if (out.frames() > before + 1 && patient) {
             lookAgainSoon();
         } else if (out.arm()) {
             draining.post();
         }
     }
 
-    /** While frames flow, looking once a millisecond costs less than a ring, and a wake-up, for each of them. */
+    /** While several frames come at once, looking once a millisecond costs less than a ring, and a wake-up, for each. */
     private void lookAgainSoon() {
         if (!lookingAgain) {
             lookingAgain = true;

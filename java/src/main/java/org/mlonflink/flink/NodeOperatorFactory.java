@@ -33,6 +33,6 @@ final class NodeOperatorFactory extends AbstractStreamOperatorFactory<RowData>
 
     @Override
     public OperatorCoordinator.Provider getCoordinatorProvider(String name, OperatorID operator) {
-        return new NodeCoordinator.Provider(operator, settings.job());
+        return new MasterCoordinator.Provider(operator, settings.job(), null);
     }
 }

@@ -1,7 +1,6 @@
 package org.mlonflink.flink;
 
 import java.io.Serializable;
-import java.util.HashMap;
 import java.util.Map;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.JsonNode;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.ObjectNode;
@@ -54,7 +53,7 @@ record NodeSettings(
                 json.get("parallelism").asInt(),
                 json.get("python").asText(),
                 json.get("python_path").asText(),
-                strings(json.get("python_options")),
+                Json.strings(json.get("python_options")),
                 json.get("grace_ms").asLong(),
                 json.get("assignment").toString(),
                 textOrNull(json.get("input_layout")),
@@ -66,12 +65,6 @@ record NodeSettings(
                 json.get("rowtime_precision").asInt(),
                 json.get("answers_checkpoints").asBoolean(),
                 json.get("standby").asBoolean());
-    }
-
-    private static Map<String, String> strings(JsonNode object) {
-        Map<String, String> map = new HashMap<>();
-        object.properties().forEach(entry -> map.put(entry.getKey(), entry.getValue().asText()));
-        return map;
     }
 
     private static String textOrNull(JsonNode node) {
