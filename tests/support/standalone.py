@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -19,6 +18,7 @@ from ml_framework.testing.waiting import eventually
 from support.ports import answers, free_ports
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from types import TracebackType
 
 HOME = Path(pyflink.__file__).parent
@@ -47,7 +47,7 @@ class Host:
 
 
 class StandaloneCluster:
-    """A JobManager and TaskManagers, each in a JVM and with a temporary folder of its own, until the block ends.
+    """A JobManager and TaskManagers, each a JVM with a temporary folder of its own, until the block ends.
 
     Args:
         folder: for their configuration, logs and temporary files.
@@ -67,7 +67,7 @@ class StandaloneCluster:
         folder: Path,
         libraries: Path | None = None,
         *,
-        master: Host = Host(),  # noqa: B008 - frozen
+        master: Host = Host(),
         workers: Sequence[Host] = (Host(),),
         settings: Mapping[str, str] | None = None,
         job: Sequence[str] | None = None,
