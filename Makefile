@@ -13,6 +13,7 @@ help:
 	@echo "make demo-serve   score the flights of the same data live, and change the model meanwhile"
 	@echo "make demo-digits  run the handwritten-digits job: Keras, parameter servers, TFRecord files"
 	@echo "make test         run the tests"
+	@echo "make cluster-test run jobs on a Flink cluster of several processes"
 	@echo "make bench        measure the data path"
 	@echo "make bench-inference  measure scoring a stream"
 	@echo "make chaos        hit jobs with faults: RUNS=n SEED=a"
@@ -59,6 +60,11 @@ demo-digits: $(STAMP) $(JAR)
 test: $(STAMP) $(JAR)
 	@echo "==> running the tests"
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+.PHONY: cluster-test
+cluster-test: $(STAMP) $(JAR)
+	@echo "==> running jobs on a standalone cluster (some minutes)"
+	@$(BIN)/python -m pytest -m cluster -o faulthandler_timeout=0 tests/cluster
 
 .PHONY: bench
 bench: $(STAMP) $(JAR)

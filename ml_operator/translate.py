@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import os
+import re
 import sys
 import tempfile
 import uuid
@@ -46,8 +48,8 @@ class Translation:
         self._j_control: Any = None
         self._j_with_output: list[Any] = []
         self._j_without_output: list[Any] = []
-        self.master_uid = f"{name}/application-master"
-        """Uid of the operator that can say where the AM is."""
+        self.master_uid = f"{_url_safe(name)}-application-master"
+        """Uid of the operator that can say where the AM is; Flink's REST API takes it in a path."""
 
     def add_master(self, master: AMConfig) -> None:
         """Add the AM and its control edge."""
@@ -147,6 +149,12 @@ class Translation:
             "answers_checkpoints": role.input is None and role.program.input_layout is not None,
             "standby": self._config.standby,
         }
+
+
+def _url_safe(name: str) -> str:
+    """`name`, or one like it for no other name."""
+    safe = re.sub(r"[^\w.-]", "-", name, flags=re.ASCII)
+    return safe if safe == name else f"{safe}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def _pickled(value: object) -> str:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import sysconfig
 from pathlib import Path
 
 import numpy as np
+
+import ml_framework
+
+_COMPILED = shutil.ignore_patterns("__pycache__", "tests")
 
 
 def bare_environment(folder: Path) -> Path:
@@ -27,6 +32,19 @@ def like_environment(folder: Path) -> Path:
     return folder / "bin" / "python"
 
 
-def _empty_environment(folder: Path) -> Path:
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+def packed_environment(archive: Path) -> None:
+    """Pack an environment of what a node needs, but for user code, as ``venv`` of the zip file `archive`."""
+    installed = Path(np.__file__).parents[1]
+    folder = archive.parent / "packed" / "venv"
+    packages = _empty_environment(folder, "--copies")
+    for name in ("numpy", "numpy.libs", "grpc", "google", "cloudpickle"):
+        if (installed / name).is_dir():
+            shutil.copytree(installed / name, packages / name, ignore=_COMPILED)
+    shutil.copytree(Path(ml_framework.__file__).parent, packages / "ml_framework", ignore=_COMPILED)
+    shutil.make_archive(str(archive.with_suffix("")), "zip", folder.parent)
+    shutil.rmtree(folder.parent)
+
+
+def _empty_environment(folder: Path, *options: str) -> Path:
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", *options, str(folder)], check=True)
     return next(folder.glob("lib/python*/site-packages"))

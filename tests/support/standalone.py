@@ -58,6 +58,7 @@ class StandaloneCluster:
         job: arguments of ``standalone-job.sh``: the JobManager runs this one job (application mode).
 
     Attributes:
+        folder: the same.
         rest: port of the REST API.
         variables: the environment in which Flink's scripts reach the cluster.
     """
@@ -72,7 +73,7 @@ class StandaloneCluster:
         settings: Mapping[str, str] | None = None,
         job: Sequence[str] | None = None,
     ) -> None:
-        self._folder = folder
+        self.folder = folder
         self._master = master
         self._workers = workers
         self._job = job
@@ -128,11 +129,7 @@ class StandaloneCluster:
 
     def logs(self) -> list[Path]:
         """What they have printed."""
-        return sorted(self._folder.glob("*.log"))
-
-    def temporary(self, worker: int) -> Path:
-        """The folder for temporary files of a TaskManager."""
-        return self._folder / f"tmp-{worker}"
+        return sorted(self.folder.glob("*.log"))
 
     def _addresses(self) -> dict[str, str]:
         return {
@@ -142,12 +139,12 @@ class StandaloneCluster:
             "rest.address": self._master.address,
             "rest.bind-address": self._master.address,
             "rest.port": str(self.rest),
-            "io.tmp.dirs": str(self._folder / "tmp"),
+            "io.tmp.dirs": str(self.folder / "tmp"),
         }
 
     def _configure(self) -> None:
-        configuration = self._folder / "conf"
-        for folder in (configuration, self._folder / "tmp"):
+        configuration = self.folder / "conf"
+        for folder in (configuration, self.folder / "tmp"):
             folder.mkdir(parents=True)
         for path in (HOME / "conf").iterdir():
             (configuration / path.name).symlink_to(path)
@@ -158,7 +155,7 @@ class StandaloneCluster:
 
     def _start_worker(self, index: int) -> None:
         host = self._workers[index]
-        folder = self.temporary(index)
+        folder = self.folder / f"tmp-{index}"
         folder.mkdir(exist_ok=True)
         own = {
             "taskmanager.host": host.address,
@@ -171,9 +168,16 @@ class StandaloneCluster:
     def _start(self, script: str, host: Host, name: str, arguments: Sequence[str]) -> None:
         """One of Flink's own start scripts, which become the JVM."""
         command = [*host.enter, str(HOME / "bin" / f"{script}.sh"), "start-foreground", *arguments]
-        with (self._folder / f"{name}.log").open("ab") as log:
+        with (self.folder / f"{name}.log").open("ab") as log:
             self._daemons.append(
-                subprocess.Popen(command, env=self.variables, stdout=log, stderr=log, start_new_session=True)
+                subprocess.Popen(
+                    command,
+                    cwd=self.folder,  # lest Python processes find modules here by chance
+                    env=self.variables,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                )
             )
 
     def _stop(self) -> None:
@@ -182,5 +186,5 @@ class StandaloneCluster:
             daemon.terminate()
         for daemon in self._daemons:
             daemon.wait(30)
-        for folder in self._folder.glob("tmp*"):
+        for folder in self.folder.glob("tmp*"):
             shutil.rmtree(folder, ignore_errors=True)

@@ -3,7 +3,6 @@ package org.mlonflink.flink;
 import java.io.IOException;
 import java.security.SecureRandom;
 import java.util.Base64;
-import java.util.List;
 import org.apache.flink.api.common.operators.MailboxExecutor;
 import org.apache.flink.runtime.operators.coordination.OperatorEventGateway;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.JsonNode;
@@ -51,10 +50,9 @@ final class AmOperator extends AbstractStreamOperator<Byte>
         super.open();
         end = ClusterEnd.of(getRuntimeContext().getMetricGroup(), settings);
         python = settings.environment(getRuntimeContext());
-        List<String> command = List.of(python.python, "-m", "ml_framework.master");
         try {
             process = new GuardedProcess(
-                    "application master", command, python.variables, settings.grace(), LOG, this);
+                    "application master", python, "ml_framework.master", settings.grace(), LOG, this);
         } catch (IOException error) {
             throw new NodeFailure("the application master could not be started with " + python.python + ": "
                     + error.getMessage());
@@ -79,9 +77,9 @@ final class AmOperator extends AbstractStreamOperator<Byte>
     }
 
     @Override
-    public void exited(int code) {
+    public void exited(String how) {
         if (!end.hasCome()) {
-            fail("the application master died (" + Exit.describe(code) + ")");
+            fail("the application master died (" + how + ")");
         }
     }
 

@@ -6,7 +6,11 @@ final class Exit {
 
     private Exit() {}
 
-    static String describe(int code) {
-        return code > SIGNAL_BASE ? "killed by signal " + (code - SIGNAL_BASE) : "exit code " + code;
+    /** `lastWords` is the last line of its log: of a process that ended by itself, why. */
+    static String describe(int code, String lastWords) {
+        if (code > SIGNAL_BASE) {
+            return "killed by signal " + (code - SIGNAL_BASE);
+        }
+        return "exit code " + code + (lastWords.isEmpty() ? "" : ": " + lastWords);
     }
 }

@@ -10,8 +10,6 @@ import java.io.UncheckedIOException;
 import java.io.Writer;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.util.List;
-import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.JsonNode;
 import org.slf4j.Logger;
@@ -21,7 +19,7 @@ import org.slf4j.Logger;
  * standard error. The end of its standard input tells it that this JVM is gone, however that came about.
  *
  * <p>Threads: {@link #send} may be called from any thread. The listener is called from one reader thread, with every
- * event in order and then once with the exit code, after the last event. Another listener may take its place while the
+ * event in order and then once with its exit, after the last event. Another listener may take its place while the
  * process has nothing to say.
  */
 final class GuardedProcess implements AutoCloseable {
@@ -29,29 +27,35 @@ final class GuardedProcess implements AutoCloseable {
     interface Listener {
         void event(JsonNode event);
 
-        void exited(int code);
+        /** `how` it ended, in words. */
+        void exited(String how);
     }
+
+    /** A child of the process may hold its log open. */
+    private static final long LAST_WORDS_MILLIS = 500;
 
     private final Process process;
     private final Writer input;
     private final Duration grace;
+    private final Thread logging;
+    private volatile String lastWords = "";
     private volatile Listener listener;
 
+    /** Runs a Python module, by `python -m`. */
     GuardedProcess(
-            String name,
-            List<String> command,
-            Map<String, String> environment,
-            Duration grace,
-            Logger log,
-            Listener listener)
+            String name, PythonEnvironment python, String module, Duration grace, Logger log, Listener listener)
             throws IOException {
-        ProcessBuilder builder = new ProcessBuilder(command);
-        builder.environment().putAll(environment);
+        ProcessBuilder builder = new ProcessBuilder(python.python, "-m", module);
+        builder.environment().putAll(python.variables);
+        builder.directory(python.directory == null ? null : python.directory.toFile());
         this.process = builder.start();
         this.grace = grace;
         this.listener = listener;
         this.input = new BufferedWriter(new OutputStreamWriter(process.getOutputStream(), StandardCharsets.UTF_8));
-        daemon(name + " log", () -> lines(process.getErrorStream(), line -> log.info("{}", line)));
+        this.logging = daemon(name + " log", () -> lines(process.getErrorStream(), line -> {
+            lastWords = line;
+            log.info("{}", line);
+        }));
         daemon(name + " events", () -> readEvents(log));
     }
 
@@ -116,7 +120,9 @@ final class GuardedProcess implements AutoCloseable {
             }
         });
         try {
-            listener.exited(process.waitFor());
+            int code = process.waitFor();
+            logging.join(LAST_WORDS_MILLIS);
+            listener.exited(Exit.describe(code, lastWords));
         } catch (InterruptedException error) {
             Thread.currentThread().interrupt();
         }
@@ -133,9 +139,10 @@ final class GuardedProcess implements AutoCloseable {
         }
     }
 
-    private static void daemon(String name, Runnable body) {
+    private static Thread daemon(String name, Runnable body) {
         Thread thread = new Thread(body, name);
         thread.setDaemon(true);
         thread.start();
+        return thread;
     }
 }

@@ -2,7 +2,6 @@ package org.mlonflink.flink;
 
 import java.io.IOException;
 import java.time.Duration;
-import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -54,8 +53,7 @@ final class NodeProcess implements GuardedProcess.Listener, AutoCloseable {
         this.ends = ends;
         GuardedProcess waiting = idle == null ? null : idle.take(role);
         if (waiting == null) {
-            List<String> command = List.of(python.python, "-m", "ml_framework.node");
-            this.agent = new GuardedProcess("agent of " + name, command, python.variables, grace, LOG, this);
+            this.agent = new GuardedProcess("agent of " + name, python, "ml_framework.node", grace, LOG, this);
         } else {
             this.agent = waiting;
             agent.listenWith(this);
@@ -114,8 +112,8 @@ final class NodeProcess implements GuardedProcess.Listener, AutoCloseable {
     }
 
     @Override
-    public void exited(int code) {
-        fail(name + ": its agent died (" + Exit.describe(code) + ")");
+    public void exited(String how) {
+        fail(name + ": its agent died (" + how + ")");
     }
 
     private synchronized void end() {

@@ -1,6 +1,8 @@
 package org.mlonflink.flink;
 
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
 import org.apache.flink.configuration.Configuration;
@@ -18,11 +20,16 @@ import org.apache.flink.streaming.api.operators.StreamingRuntimeContext;
 final class PythonEnvironment implements AutoCloseable {
     final String python;
     final Map<String, String> variables;
+    /** Where processes run: among the job's archives, null without any. */
+    final Path directory;
+
     private final ProcessPythonEnvironmentManager manager;
 
-    private PythonEnvironment(String python, Map<String, String> variables, ProcessPythonEnvironmentManager manager) {
+    private PythonEnvironment(
+            String python, Map<String, String> variables, Path directory, ProcessPythonEnvironmentManager manager) {
         this.python = python;
         this.variables = variables;
+        this.directory = directory;
         this.manager = manager;
     }
 
@@ -39,7 +46,7 @@ final class PythonEnvironment implements AutoCloseable {
                 && dependencies.getPythonPath().isEmpty();
         String python = configuration.getOptional(PythonOptions.PYTHON_EXECUTABLE).orElse(planned);
         if (none) {
-            return new PythonEnvironment(python, withPath(pythonPath), null);
+            return new PythonEnvironment(python, withPath(pythonPath), null, null);
         }
         ProcessPythonEnvironmentManager manager = new ProcessPythonEnvironmentManager(
                 dependencies,
@@ -49,9 +56,16 @@ final class PythonEnvironment implements AutoCloseable {
         manager.open();
         Map<String, String> variables = new HashMap<>(manager.getPythonEnv());
         variables.merge("PYTHONPATH", pythonPath, (files, ours) -> files + ":" + ours);
-        String resolved = variables.remove("python"); // PyFlink's name for the interpreter, archives resolved
-        boolean chosen = configuration.getOptional(PythonOptions.PYTHON_EXECUTABLE).isPresent();
-        return new PythonEnvironment(chosen ? resolved : python, variables, manager);
+        variables.remove("python"); // PyFlink's name for the interpreter
+        String archives = variables.get(ProcessPythonEnvironmentManager.PYTHON_WORKING_DIR);
+        Path directory = archives == null ? null : Path.of(archives);
+        return new PythonEnvironment(inArchives(python, directory), variables, directory, manager);
+    }
+
+    /** `venv.zip/venv/bin/python` is in an archive of that name. */
+    private static String inArchives(String python, Path archives) {
+        Path path = archives == null ? null : archives.resolve(python);
+        return path != null && Files.isExecutable(path) ? path.toString() : python;
     }
 
     /** PYTHONPATH with `path` behind what is set already. */

@@ -1,0 +1,72 @@
+"""What docs/operations.md tells people to type is typed, on a standalone cluster."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from support.pages import DOCS, write_programs
+from support.standalone import HOME, Host, StandaloneCluster
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(420)]
+
+ROOT = DOCS.parent
+
+
+def page() -> str:
+    return (DOCS / "operations.md").read_text(encoding="utf-8")
+
+
+def commands() -> str:
+    """The page's commands in their order, as one script that ends with the first that fails."""
+    blocks = re.findall(r"^```bash\n(.*?)^```", page(), flags=re.MULTILINE | re.DOTALL)
+    return "set -euxo pipefail\n" + "".join(blocks)
+
+
+def test_the_page_from_top_to_bottom(tmp_path: Path) -> None:
+    """Two workers train, a savepoint is taken, three go on from its step."""
+    write_programs("operations.md", tmp_path)
+    options = ["-q", "--no-deps", "--no-build-isolation", "-w", tmp_path]
+    subprocess.run([sys.executable, "-m", "pip", "wheel", *options, ROOT], check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    with StandaloneCluster(tmp_path / "cluster", workers=(Host(),) * 3) as cluster:
+        variables = {
+            **cluster.variables,
+            "PATH": f"{HOME / 'bin'}:{cluster.variables['PATH']}",
+            "PYTHON": sys.executable,
+            "PACKAGE": str(wheel),
+        }
+        done = subprocess.run(
+            ["bash", "-c", commands()],
+            cwd=tmp_path,
+            env=variables,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=360,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert cluster.ended() == []
+    said = "".join(path.read_text() for path in (tmp_path / "logs").rglob("*.log"))
+    begun = sorted(map(int, re.findall(r"begins with step (\d+)", said)))
+    assert len(begun) == 5
+    assert begun[:2] == [0, 0]
+    assert begun[2] == begun[4] > 0
+    packed = tmp_path / "packed" / "venv" / "bin" / "python"
+    subprocess.run([packed, "-c", "import ml_framework.master.server"], check=True)
+
+
+def test_the_packed_environment_has_what_a_node_needs() -> None:
+    """The page installs every dependency but PyFlink, in the versions that the package asks for."""
+    declared = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    (listed,) = re.findall(r"^dependencies = \[\n(.*?)^\]", declared, flags=re.MULTILINE | re.DOTALL)
+    needed = {name for name in re.findall(r'"(.+?)"', listed) if "flink" not in name}
+    (shown,) = re.findall(r"^packed/venv/bin/pip install -q ((?:\"\S+\" ?)+)$", page(), flags=re.MULTILINE)
+    assert set(re.findall(r'"(.+?)"', shown)) == needed
