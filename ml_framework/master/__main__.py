@@ -10,6 +10,7 @@ import asyncio
 import json
 import logging
 import os
+import resource
 import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TextIO
@@ -31,9 +32,17 @@ def main() -> int:
     """Run the AM of one job; returns the exit status."""
     with suppress(PermissionError):  # we lead a session already
         os.setsid()
+    _open_many_files()
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s %(message)s")
     with _protocol_on_stdout() as protocol:
         return asyncio.run(_run(protocol))
+
+
+def _open_many_files() -> None:
+    """Let nodes be attended beside connections of strangers, a thousand of which use the usual limit up."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):  # an unlimited hard limit, which no soft one may be
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _protocol_on_stdout() -> TextIO:

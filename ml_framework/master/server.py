@@ -15,6 +15,7 @@ import grpc.aio
 from ml_framework.config import RestartPolicy, Timeouts, restart_from_json, timeouts_from_json
 from ml_framework.errors import PlanError
 from ml_framework.master.executor import Executor
+from ml_framework.master.gate import Gate
 from ml_framework.master.machine import StateMachine, TableMachine
 from ml_framework.master.service import Service
 from ml_framework.rpc._generated.application_master_pb2_grpc import add_ApplicationMasterServicer_to_server
@@ -28,6 +29,10 @@ _OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.so_reuseport", 0),  # two AMs on one port would each get half of the nodes
+    ("grpc.max_concurrent_streams", 16),  # of one connection; an agent needs one
+    ("grpc.http2.bdp_probe", 0),  # it lets a fast sender have megabytes under way, we send words
+    ("grpc.server_handshake_timeout_ms", 10_000),  # until a connection speaks HTTP/2
+    ("grpc.max_connection_idle_ms", 5_000),  # without a call: an agent's lasts as long as the agent
 )
 
 Announce = Callable[[Mapping[str, Any]], None]
@@ -77,11 +82,11 @@ class MasterServer:
         self._executor = Executor(
             config.machine, config.job, config.timeouts, config.restart, announce=self._announce_outcome
         )
-        self._server = grpc.aio.server(options=_OPTIONS)
+        self._server = grpc.aio.server(interceptors=(Gate(config.token),), options=_OPTIONS)
         self.address = ""
 
     async def __aenter__(self) -> MasterServer:
-        add_ApplicationMasterServicer_to_server(Service(self._executor, self._config.token), self._server)
+        add_ApplicationMasterServicer_to_server(Service(self._executor), self._server)
         port = self._server.add_insecure_port(f"{self._config.host}:{self._config.port}")
         await self._server.start()
         self.address = f"{self._config.host}:{port}"
