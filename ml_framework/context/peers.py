@@ -14,6 +14,7 @@ import time
 from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple
 
+from ml_framework.context.door import KEY_BITS, Door, hello
 from ml_framework.errors import PeerLost, ProtocolError
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 _WORDS = struct.Struct("<6q")
-_HELLO = struct.Struct("<3q")
-_KEY_BITS = 62
 _MEET_S = 60.0
 """Longest wait for a rank that has just been there to connect."""
 _NOBODY = 1 << 62
@@ -90,23 +89,21 @@ class Peers:
         Raises:
             OSError: they cannot connect.
         """
-        size, host = len(hosts), hosts[rank]
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        with socket.create_server((host, 0), family=family, backlog=size) as server:
-            server.settimeout(_MEET_S)
-            mine = server.getsockname()[1]
-            port, key = tell((0, 0) if rank else (mine, secrets.randbits(_KEY_BITS)))
+        size = len(hosts)
+        with Door(hosts[rank], size) as door:
+            mine = door.port
+            port, key = tell((0, 0) if rank else (mine, secrets.randbits(KEY_BITS)))
             everybody = struct.Struct(f"<{size}q")
             connections: dict[int, socket.socket] = {}
             ports = [mine] * size
             if rank:
-                connections[0] = _connected(hosts[0], port, _HELLO.pack(key, rank, mine))
+                connections[0] = _connected(hosts[0], port, hello(key, rank, mine))
                 ports = list(everybody.unpack(_received(connections[0], everybody.size)))
                 for other in range(1, rank):
-                    connections[other] = _connected(hosts[other], ports[other], _HELLO.pack(key, rank, mine))
+                    connections[other] = _connected(hosts[other], ports[other], hello(key, rank, mine))
             while len(connections) < size - 1:
-                if caller := _admitted(server, key):
-                    connections[caller.rank], ports[caller.rank] = caller.connection, caller.port
+                caller = door.admit(key, _MEET_S)
+                connections[caller.rank], ports[caller.rank] = _ready(caller.connection), caller.port
         if not rank:
             for connection in connections.values():
                 connection.sendall(everybody.pack(*ports))
@@ -180,31 +177,10 @@ class Peers:
         return Sums(*numbers)
 
 
-def _connected(host: str, port: int, hello: bytes) -> socket.socket:
+def _connected(host: str, port: int, greeting: bytes) -> socket.socket:
     connection = socket.create_connection((host, port), timeout=_MEET_S)
-    connection.sendall(hello)
+    connection.sendall(greeting)
     return _ready(connection)
-
-
-class _Caller(NamedTuple):
-    rank: int
-    port: int
-    """At which it listens."""
-    connection: socket.socket
-
-
-def _admitted(server: socket.socket, key: int) -> _Caller | None:
-    """The next who connects; `None` if that is somebody else."""
-    connection, _ = server.accept()
-    connection.settimeout(_MEET_S)
-    try:
-        theirs, rank, port = _HELLO.unpack(_received(connection, _HELLO.size))
-        if theirs == key:
-            return _Caller(rank, port, _ready(connection))
-    except (TimeoutError, ConnectionResetError, PeerLost):
-        pass  # as good as a wrong key
-    connection.close()
-    return None
 
 
 def _ready(connection: socket.socket) -> socket.socket:

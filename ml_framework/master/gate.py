@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 
-class Gate(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc has no types
+class Gate(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in its stubs only
     """Lets calls with the job's token pass; the token appears in no log and no message.
 
     It stands before the methods and not in them because a method's request is read before the method is
@@ -28,8 +28,8 @@ class Gate(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc has no typ
         self._closed = grpc.stream_stream_rpc_method_handler(_turn_away)
 
     async def intercept_service(
-        self, continuation: Callable[[Any], Awaitable[grpc.RpcMethodHandler]], details: Any
-    ) -> grpc.RpcMethodHandler:
+        self, continuation: Callable[[Any], Awaitable[grpc.RpcMethodHandler[Any, Any]]], details: Any
+    ) -> grpc.RpcMethodHandler[Any, Any]:
         """The method that was called, or the one that turns the caller away without reading its request."""
         sent = next((value for key, value in details.invocation_metadata if key == "authorization"), "")
         if hmac.compare_digest(sent.encode(), self._expected):
