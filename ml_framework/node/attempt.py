@@ -19,6 +19,7 @@ from ml_framework.context.launch import Descriptors
 from ml_framework.node.control import Control
 from ml_framework.node.environment import environment
 from ml_framework.node.hang import no_progress, overdue
+from ml_framework.node.memory import MemoryWatch, own_group
 from ml_framework.node.outcome import outcome_of
 from ml_framework.rpc.wire import Failure
 from ml_framework.runner.base import Attempt
@@ -82,6 +83,7 @@ class RunningAttempt:
         listeners: told of what the process says.
         pulse: of the process.
         step: longest time for one step; a process whose step takes longer is ended and has failed.
+        memory: of the group that the process runs in, watched since before it was started.
 
     Attributes:
         attempt: what was started.
@@ -99,12 +101,14 @@ class RunningAttempt:
         *,
         pulse: pulses.Pulse,
         step: timedelta,
+        memory: MemoryWatch,
     ) -> None:
         self.attempt = attempt
         self.environment = environment
         self.pid = process.pid
         self._process = process
         self._control = Control(control, listeners.numbers, listeners.nonsense)
+        self._memory = memory
         self._stopping = False
         self._watch = asyncio.create_task(self._end_when_hung(pulse, step))
 
@@ -135,7 +139,8 @@ class RunningAttempt:
         self._control.close()
         error = ErrorFile.read(self.attempt.directory / ERROR_FILE)
         shutil.rmtree(self.attempt.directory)
-        return outcome_of(end, error, self.attempt.program.runner, stopping=self._stopping, hung=hung)
+        runner = self.attempt.program.runner
+        return outcome_of(end, error, runner, stopping=self._stopping, hung=hung, memory=self._memory)
 
     async def _end_when_hung(self, pulse: pulses.Pulse, step: timedelta) -> Failure:
         await overdue(pulse, step)
@@ -214,6 +219,7 @@ def start_attempt(
         runner = assignment.program.runner
         command = runner.prepare(attempt)
         variables = environment(assignment, command)
+        memory = MemoryWatch(own_group())
         process = UserProcess.start(
             lambda output: processes.start(
                 command.argv, variables, attempt.descriptors.all(), output, runner.late_variables
@@ -224,7 +230,14 @@ def start_attempt(
         )
         step = assignment.timeouts.step
         running = RunningAttempt(
-            attempt, variables, process, control, listeners, pulse=pulses.Pulse(pulse), step=step
+            attempt,
+            variables,
+            process,
+            control,
+            listeners,
+            pulse=pulses.Pulse(pulse),
+            step=step,
+            memory=memory,
         )
         ours.pop_all()
     return running

@@ -178,7 +178,7 @@ def _signal_text(number: int) -> str:
     if name is None:
         return f"killed by signal {number}"
     if number == signal.SIGKILL:
-        return f"killed by {name} (out of memory?)"
+        return f"killed by {name}"
     return f"killed by {name} ({(signal.strsignal(number) or 'no description').lower()})"
 
 

@@ -156,6 +156,12 @@ def killed(_ctx: NodeContext) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def eats_memory(ctx: NodeContext) -> None:
+    """Takes ``params["bytes"]`` bytes of memory, a MiB after the other."""
+    kept = [os.urandom(1 << 20) for _ in range(ctx.params["bytes"] >> 20)]
+    print(f"has eaten {len(kept)} MiB")
+
+
 def add_one(ctx: NodeContext) -> None:
     """Answers every ``x`` of its input by ``y = x + 1``."""
     for batch in ctx.batches():

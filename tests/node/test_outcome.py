@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from ml_framework.node.memory import MemoryWatch
 from ml_framework.node.outcome import outcome_of
 from ml_framework.rpc.wire import Failure, Outcome
 from ml_framework.runner import PythonRunner
@@ -13,6 +14,10 @@ from ml_framework.runner.process import ProcessEnd
 ERROR = ErrorFile("ValueError", "bad", "Traceback …", 1.0)
 ECHO = ErrorFile("ConnectionError", "reset", "Traceback …", 1.0)
 LOST = ErrorFile("PeerLost", "gone", "Traceback …", 1.0, collateral=True)
+
+
+MEMORY = MemoryWatch(None)
+WHY = MEMORY.explain()
 
 
 class Runner(PythonRunner):
@@ -36,6 +41,8 @@ class Runner(PythonRunner):
         ),
         (1, LOST, False, Outcome.FAILED, Failure("PeerLost: gone", "Traceback …", 1.0, collateral=True)),
         (3, None, False, Outcome.FAILED, Failure("exit code 3", "last words", 2.0)),
+        (-9, ERROR, False, Outcome.FAILED, Failure("ValueError: bad", "Traceback …", 1.0)),
+        (-9, None, False, Outcome.FAILED, Failure(f"killed by SIGKILL, {WHY}", "last words", 2.0)),
         (0, None, True, Outcome.STOPPED, None),
         (1, ERROR, True, Outcome.STOPPED, None),
         (-9, None, True, Outcome.STOPPED, None),
@@ -45,12 +52,13 @@ def test_outcome(returncode, error, stopping, outcome, failure):
     """Stopping explains any end; else the exit code decides, and an exception explains it best."""
     runner = Runner("ml_framework.testing.programs:happy")
     end = ProcessEnd(returncode, 2.0, "last words")
-    assert outcome_of(end, error, runner, stopping=stopping) == (outcome, failure)
+    assert outcome_of(end, error, runner, stopping=stopping, memory=MEMORY) == (outcome, failure)
 
 
 def test_a_process_that_was_ended_since_it_hung_has_failed_for_that():
     """How SIGKILL looks from outside is no matter; a process that was asked to end before is stopped."""
     hung = Failure('no progress for 60 s: File "train.py", line 3 in step', "", 5.0)
     runner, killed = Runner("ml_framework.testing.programs:happy"), ProcessEnd(-9, 6.0, "")
-    assert outcome_of(killed, None, runner, stopping=False, hung=hung) == (Outcome.FAILED, hung)
-    assert outcome_of(killed, None, runner, stopping=True, hung=hung) == (Outcome.STOPPED, None)
+    found = {"hung": hung, "memory": MEMORY}
+    assert outcome_of(killed, None, runner, stopping=False, **found) == (Outcome.FAILED, hung)
+    assert outcome_of(killed, None, runner, stopping=True, **found) == (Outcome.STOPPED, None)

@@ -14,7 +14,7 @@ from ml_framework.runner.process import ProcessEnd
         (137, "exit code 137 (SIGKILL)"),
         (255, "exit code 255"),
         (-11, "killed by SIGSEGV (segmentation fault)"),
-        (-9, "killed by SIGKILL (out of memory?)"),
+        (-9, "killed by SIGKILL"),
         (-6, "killed by SIGABRT (aborted)"),
         (-40, "killed by signal 40"),
     ],
