@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ml_framework.errors import ProtocolError
@@ -24,7 +24,7 @@ class MasterAt:
     """The AM listens at `address` (``host:port``) and wants to see the job's `token`."""
 
     address: str
-    token: str
+    token: str = field(repr=False)
 
 
 @dataclass(frozen=True)

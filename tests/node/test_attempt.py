@@ -11,6 +11,7 @@ from datetime import timedelta
 from ml_framework.context.launch import Descriptors
 from ml_framework.context.pulse import Pulse
 from ml_framework.node.attempt import Listeners, RunningAttempt
+from ml_framework.node.memory import MemoryWatch
 from ml_framework.node.standby import Processes
 from ml_framework.rpc.wire import Outcome
 from ml_framework.runner import Attempt, Program, PythonRunner
@@ -49,7 +50,14 @@ def test_a_process_that_has_just_ended_can_still_be_stopped(tmp_path):
             )
             listeners = Listeners(numbers=print, nonsense=print)
             running = RunningAttempt(
-                attempt, {}, process, ours, listeners, pulse=Pulse(None), step=timedelta(seconds=1)
+                attempt,
+                {},
+                process,
+                ours,
+                listeners,
+                pulse=Pulse(None),
+                step=timedelta(seconds=1),
+                memory=MemoryWatch(None),
             )
             end = await running.end()
             running.stop(timedelta(seconds=1))

@@ -49,4 +49,10 @@ record MasterAddress(String address, String token) implements OperatorEvent {
     ObjectNode message() {
         return Json.object().put("master", address).put("token", token);
     }
+
+    /** Without the token: Flink puts an event that it could not deliver into its log. */
+    @Override
+    public String toString() {
+        return "MasterAddress[" + address + "]";
+    }
 }
