@@ -41,7 +41,7 @@ FILES = 512
 """Soft limit of open files that the AM is started with: fewer than there are strangers."""
 MEMORY_BYTES = 128 << 20
 """What the AM may grow by; it does by some 40 MiB, of which 10 are a thousand connections."""
-ANSWER_S = 5.0
+ANSWER_S = 10.0
 ALL_LEFT_S = 30.0
 """The AM closes connections itself after 10 s at most, of calls or without."""
 
