@@ -125,3 +125,16 @@ def test_fifty_strangers_hold_no_meeting_up(stack: ExitStack, said: bytes) -> No
         sums = list(threads.map(meet, range(RANKS), timeout=20))
     assert sums == [Sums(3, 3, 0, 0, 2)] * RANKS
     assert time.monotonic() - began_s < 1.0
+
+
+def test_the_key_is_in_no_message(door: Door, stack: ExitStack) -> None:
+    """Neither of the door nor of what goes wrong at it."""
+    knock(stack, door.port, hello(KEY, 1, 4711))
+    caller = door.admit(KEY, 5)
+    stack.enter_context(caller.connection)
+    peers = Peers(0, 2, {1: caller.connection})
+    with pytest.raises(TimeoutError) as late:
+        door.admit(KEY, 0.01)
+    shown = " ".join(map(repr, (door, caller, peers, late.value)))
+    assert str(KEY) not in shown
+    assert f"{KEY:x}" not in shown
