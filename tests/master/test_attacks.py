@@ -6,7 +6,7 @@ import asyncio
 import resource
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -75,7 +75,7 @@ def address_of(cluster: LocalCluster) -> strangers.Address:
 
 
 class Watch:
-    """Asks the AM for its status all the time, and looks at its memory."""
+    """Asks the AM for its status all the time, and looks at its memory and files."""
 
     def __init__(self, cluster: LocalCluster) -> None:
         self._cluster = cluster
@@ -83,6 +83,7 @@ class Watch:
         self.states: set[str] = set()
         self.slowest_s = 0.0
         self.largest_bytes = 0
+        self.most_files = 0
 
     @contextmanager
     def __call__(self) -> Iterator[None]:
@@ -104,6 +105,7 @@ class Watch:
                 self.states.add(repr(error))
             self.slowest_s = max(self.slowest_s, time.monotonic() - began_s)
             self.largest_bytes = max(self.largest_bytes, self.process.memory_info().rss)
+            self.most_files = max(self.most_files, self.process.num_fds())
 
 
 def test_a_job_goes_on_among_strangers(cluster: LocalCluster) -> None:
@@ -112,22 +114,18 @@ def test_a_job_goes_on_among_strangers(cluster: LocalCluster) -> None:
     ends = [cluster.nodes["worker", index].flink for index in (0, 1)]
     watch = Watch(cluster)
     files, memory = watch.process.num_fds(), watch.process.memory_info().rss
-    held = []
-    with watch():
+    with ExitStack() as held, watch():
         for number, attack in enumerate(ATTACKS):
-            held += attack(address)
+            for connection in attack(address):
+                held.enter_context(connection)
             for end in ends:
                 end.feed(x=[number, number + 100])
-        assert watch.process.num_fds() > files + 1000
         assert strangers.whole_messages(address, MAX_MESSAGE_BYTES - 100, calls=80) == {
             grpc.StatusCode.UNAUTHENTICATED
         }
         assert strangers.large_headers(address, 1 << 20) is grpc.StatusCode.RESOURCE_EXHAUSTED
-        eventually(
-            lambda: watch.process.num_fds() <= files + 2, timeout_s=ALL_LEFT_S
-        )  # theirs are open still
-    for connection in held:
-        connection.close()
+        # While their ends are open still; the watch has a connection of its own.
+        eventually(lambda: watch.process.num_fds() <= files + 2, timeout_s=ALL_LEFT_S)
     eventually(lambda: watch.process.num_fds() <= files)
     for end in ends:
         end.end()
@@ -136,6 +134,7 @@ def test_a_job_goes_on_among_strangers(cluster: LocalCluster) -> None:
         assert end.rows()["y"] == [y for number in range(len(ATTACKS)) for y in (number + 1, number + 101)]
     assert watch.states == {"RUNNING"}
     assert watch.slowest_s < ANSWER_S
+    assert watch.most_files > files + 1000
     assert watch.largest_bytes < memory + MEMORY_BYTES
 
 
