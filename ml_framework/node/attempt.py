@@ -55,7 +55,7 @@ class Queues:
         if self._bell is None:
             return {}
         bell = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
-        bell.connect(str(self._bell))
+        _connect(bell, self._bell)
         return {**self._files, "bell": bell.fileno()}
 
     def close(self) -> None:
@@ -260,3 +260,12 @@ def _open_unlinked(path: Path) -> int:
     fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     path.unlink()
     return fd
+
+
+def _connect(bell: socket.socket, path: Path) -> None:
+    """Connect to the socket at `path`, be it longer than a socket's address: by its folder's descriptor."""
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        bell.connect(f"/proc/self/fd/{folder}/{path.name}")
+    finally:
+        os.close(folder)

@@ -6,12 +6,16 @@ import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
 import java.nio.channels.CancelledKeyException;
 import java.nio.channels.ClosedSelectorException;
+import java.nio.channels.FileChannel;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.Selector;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 import org.mlonflink.queue.Doorbell;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -25,6 +29,8 @@ import org.slf4j.LoggerFactory;
  */
 final class Bell implements Doorbell, AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Bell.class);
+
+    private static final int MAX_ADDRESS_BYTES = 107; // sun_path has 108, one of them for the end
 
     private final ServerSocketChannel server;
     private final Selector selector;
@@ -41,7 +47,7 @@ final class Bell implements Doorbell, AutoCloseable {
         this.selector = Selector.open();
         this.server = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
         try {
-            server.bind(UnixDomainSocketAddress.of(path));
+            bind(path);
             server.configureBlocking(false);
             server.register(selector, SelectionKey.OP_ACCEPT);
         } catch (IOException error) {
@@ -50,6 +56,29 @@ final class Bell implements Doorbell, AutoCloseable {
         }
         this.thread = new Thread(this::listen, name + " doorbell");
         thread.setDaemon(true);
+    }
+
+    /** A folder for temporary files may have a longer path than a socket's address: then by the folder's descriptor. */
+    private void bind(Path path) throws IOException {
+        if (path.toString().getBytes().length <= MAX_ADDRESS_BYTES) {
+            server.bind(UnixDomainSocketAddress.of(path));
+            return;
+        }
+        try (FileChannel folder = FileChannel.open(path.getParent(), StandardOpenOption.READ);
+                Stream<Path> opened = Files.list(Path.of("/proc/self/fd"))) {
+            Path descriptor = opened.filter(fd -> leadsTo(fd, path.getParent()))
+                    .findFirst()
+                    .orElseThrow(() -> new IOException(folder + " is not among this process's files"));
+            server.bind(UnixDomainSocketAddress.of(descriptor.resolve(path.getFileName())));
+        }
+    }
+
+    private static boolean leadsTo(Path descriptor, Path folder) {
+        try {
+            return Files.isSameFile(descriptor, folder);
+        } catch (IOException closedMeanwhile) {
+            return false;
+        }
     }
 
     /** Begins to listen; whoever {@code onRing} tells must be there. */

@@ -7,43 +7,59 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Comparator;
 import java.util.List;
 import java.util.stream.Stream;
+import org.mlonflink.queue.QueueFile;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A node's private folder for queue files and sockets: in shared memory, or in a temporary folder where there is none
- * or too little of it.
+ * A node's private folder, with the files of its queues: in shared memory, or in a temporary folder where there is none
+ * or too little of it. Each node finds out for itself: those of one host may lie in both.
  */
 final class NodeDirectory implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(NodeDirectory.class);
     private static final Path SHARED_MEMORY = Path.of("/dev/shm");
 
     final Path path;
+    final QueueFile in;
+    final QueueFile out;
 
-    /** Makes a folder that is like no other and begins with `prefix`, for queues of so many bytes. */
-    NodeDirectory(String prefix, long bytes, String temporary) throws IOException {
+    private NodeDirectory(Path parent, String prefix, int inBytes, int outBytes) throws IOException {
         this.path = Files.createTempDirectory(
-                parent(bytes, temporary),
-                prefix,
-                PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+                parent, prefix, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+        try {
+            this.in = QueueFile.create(path.resolve("in"), inBytes);
+            this.out = QueueFile.create(path.resolve("out"), outBytes);
+        } catch (IOException full) {
+            remove();
+            throw full;
+        }
     }
 
-    private static Path parent(long bytes, String temporary) throws IOException {
-        if (!Files.isWritable(SHARED_MEMORY)) {
-            return Path.of(temporary);
+    /** Makes a folder that is like no other and begins with `prefix`, with queues of so many bytes. */
+    static NodeDirectory create(String prefix, int inBytes, int outBytes, String temporary) throws IOException {
+        long bytes = (long) inBytes + outBytes;
+        if (Files.isWritable(SHARED_MEMORY)) {
+            try {
+                if (free() >= 2 * bytes) { // as much again is left to others
+                    return new NodeDirectory(SHARED_MEMORY, prefix, inBytes, outBytes);
+                }
+            } catch (IOException full) {
+                LOG.debug("somebody else has taken the room in {}", SHARED_MEMORY, full);
+            }
+            LOG.warn(
+                    "{} has only {} bytes free and the queues of a node need {}, with as much again for others: they "
+                            + "lie in {} instead, which is slower. Give the host or container a larger /dev/shm "
+                            + "(docker: --shm-size; Kubernetes: an emptyDir of medium Memory mounted there).",
+                    SHARED_MEMORY,
+                    free(),
+                    bytes,
+                    temporary);
         }
-        long free = Files.getFileStore(SHARED_MEMORY).getUsableSpace();
-        if (free >= 2 * bytes) {
-            return SHARED_MEMORY;
-        }
-        LOG.warn(
-                "{} has only {} bytes free and the queues of a node need {}: they lie in {} instead, which is slower. "
-                        + "Give the host or container a larger /dev/shm (docker: --shm-size).",
-                SHARED_MEMORY,
-                free,
-                bytes,
-                temporary);
-        return Path.of(temporary);
+        return new NodeDirectory(Path.of(temporary), prefix, inBytes, outBytes);
+    }
+
+    private static long free() throws IOException {
+        return Files.getFileStore(SHARED_MEMORY).getUsableSpace();
     }
 
     private void remove() throws IOException {
@@ -59,9 +75,11 @@ final class NodeDirectory implements AutoCloseable {
         }
     }
 
-    /** Removes the folder; the agent does the same, whoever comes first. */
+    /** Lets go of the queues and removes the folder; the agent does the same, whoever comes first. */
     @Override
     public void close() {
+        in.close();
+        out.close();
         try {
             remove();
         } catch (IOException | java.io.UncheckedIOException error) {

@@ -25,7 +25,6 @@ import org.mlonflink.columns.FrameDecoder;
 import org.mlonflink.queue.Consumer;
 import org.mlonflink.queue.FrameKind;
 import org.mlonflink.queue.Producer;
-import org.mlonflink.queue.QueueFile;
 
 /**
  * One node of the ML cluster as a Flink operator: owns the two byte queues of the user's process, which lives as long
@@ -57,8 +56,6 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
     private transient PythonEnvironment python;
     private transient NodeDirectory directory;
     private transient Bell bell;
-    private transient QueueFile inputFile;
-    private transient QueueFile outputFile;
     private transient Feed feed;
     private transient FramesIn in;
     private transient RowsOut out;
@@ -128,18 +125,17 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
     private void openQueues(String name, TaskInfo task) throws Exception {
         TaskManagerRuntimeInfo manager = getRuntimeContext().getTaskManagerRuntimeInfo();
         JobInfo job = getRuntimeContext().getJobInfo();
-        directory = new NodeDirectory(
+        directory = NodeDirectory.create(
                 "mlflink-node-" + job.getJobId() + "-",
-                (long) settings.inputQueueBytes() + settings.outputQueueBytes(),
+                settings.inputQueueBytes(),
+                settings.outputQueueBytes(),
                 manager.getTmpDirectories()[0]);
-        inputFile = QueueFile.create(directory.path.resolve("in"), settings.inputQueueBytes());
-        outputFile = QueueFile.create(directory.path.resolve("out"), settings.outputQueueBytes());
         bell = new Bell(directory.path.resolve("bell"), name, this::onRing, this::failed);
-        Producer producer = new Producer(inputFile, bell);
+        Producer producer = new Producer(directory.in, bell);
         in = new FramesIn(producer, this::awaitMail);
         feed = new Feed(Feed.key(job.getJobId(), settings, task), producer, draining::post);
         FrameDecoder decoder = settings.outputLayout() == null ? null : new FrameDecoder(settings.outputLayout());
-        out = new RowsOut(new Consumer(outputFile, bell), decoder, output, states, settings);
+        out = new RowsOut(new Consumer(directory.out, bell), decoder, output, states, settings);
         bell.start();
         patient = settings.maxDelayMillis() > 0 && !settings.answersCheckpoints(); // its frames are few, and waited for
         draining.post(); // arms the out-queue
@@ -195,7 +191,7 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
     @Override
     public void close() throws Exception {
         try {
-            IOUtils.closeAll(feed, out, states, process, bell, inputFile, outputFile, directory, python);
+            IOUtils.closeAll(feed, out, states, process, bell, directory, python);
         } finally {
             super.close();
         }
