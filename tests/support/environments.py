@@ -18,7 +18,7 @@ _COMPILED = shutil.ignore_patterns("__pycache__", "tests")
 def bare_environment(folder: Path) -> Path:
     """The interpreter of an environment that has numpy, and nothing else of what is installed here."""
     installed = Path(np.__file__).parents[1]
-    packages = _empty_environment(folder)
+    packages = empty_environment(folder)
     for name in ("numpy", "numpy.libs"):
         if (installed / name).is_dir():
             (packages / name).symlink_to(installed / name)
@@ -27,8 +27,7 @@ def bare_environment(folder: Path) -> Path:
 
 def like_environment(folder: Path) -> Path:
     """The interpreter of an environment that finds all that is installed here."""
-    installed = sysconfig.get_path("purelib")
-    (_empty_environment(folder) / "installed.pth").write_text(f"import site; site.addsitedir({installed!r})")
+    add_installed(empty_environment(folder))
     return folder / "bin" / "python"
 
 
@@ -36,7 +35,7 @@ def packed_environment(archive: Path) -> None:
     """Pack an environment of what a node needs, but for user code, as ``venv`` of the zip file `archive`."""
     installed = Path(np.__file__).parents[1]
     folder = archive.parent / "packed" / "venv"
-    packages = _empty_environment(folder, "--copies")
+    packages = empty_environment(folder, "--copies")
     for name in ("numpy", "numpy.libs", "grpc", "google", "cloudpickle"):
         if (installed / name).is_dir():
             shutil.copytree(installed / name, packages / name, ignore=_COMPILED)
@@ -45,6 +44,13 @@ def packed_environment(archive: Path) -> None:
     shutil.rmtree(folder.parent)
 
 
-def _empty_environment(folder: Path, *options: str) -> Path:
+def add_installed(packages: Path) -> None:
+    """Let an environment find all that is installed here, behind what lies in its own folder `packages`."""
+    installed = sysconfig.get_path("purelib")
+    (packages / "installed.pth").write_text(f"import site; site.addsitedir({installed!r})")
+
+
+def empty_environment(folder: Path, *options: str) -> Path:
+    """Make an environment without any package; returns the folder for them. `options` are those of venv."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", *options, str(folder)], check=True)
     return next(folder.glob("lib/python*/site-packages"))
