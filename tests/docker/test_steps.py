@@ -78,7 +78,7 @@ class Image:
             capture_output=True,
             text=True,
             check=False,
-            timeout=150,
+            timeout=200,
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
@@ -143,7 +143,7 @@ def test_the_wheel_is_whole_and_starts_a_node(image: Image) -> None:
 
 
 def test_compose_runs_the_example(image: Image, tmp_path: Path) -> None:
-    """With its settings JobManager and TaskManagers are healthy, by its checks; the job of its client trains."""
+    """With its settings JobManager and TaskManagers become healthy by its checks; its client's job trains."""
     [port] = free_ports(1)
     properties = YAML(typ="safe").load(COMPOSE["taskmanager"]["environment"]["FLINK_PROPERTIES"])
     hosts = [Host(f"127.0.0.{1 + index}") for index in range(COMPOSE["taskmanager"]["deploy"]["replicas"])]
@@ -159,7 +159,7 @@ def test_compose_runs_the_example(image: Image, tmp_path: Path) -> None:
         command = [image.text(word) for word in shlex.split(COMPOSE["client"]["command"])]
         command[command.index("--rows") + 1] = "20000"
         done = subprocess.run(
-            command, env=cluster.variables, capture_output=True, text=True, timeout=150, check=False
+            command, env=cluster.variables, capture_output=True, text=True, timeout=200, check=False
         )
         assert done.returncode == 0, done.stdout + done.stderr
     assert_learned(image.flink / "checkpoints" / "line.pt")
@@ -188,7 +188,7 @@ def test_the_deployment_runs_the_example(image: Image, tmp_path: Path) -> None:
     cluster = StandaloneCluster(tmp_path / "cluster", workers=[Host()] * 2, settings=chosen, job=command)
     cluster.variables |= image.variables
     with cluster:
-        assert cluster.jobmanager.wait(timeout=150) == 0, "\n".join(
+        assert cluster.jobmanager.wait(timeout=200) == 0, "\n".join(
             path.read_text() for path in cluster.logs()
         )
     assert_learned(model)

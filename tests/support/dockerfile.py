@@ -40,7 +40,7 @@ def read_steps(path: Path) -> list[Step]:
 
 
 def copy_context(folder: Path) -> None:
-    """Copy to `folder` what `.dockerignore` lets a build see: what follows ``!``, less the rest of its lines."""
+    """Copy to `folder` what a build sees: what follows ``!`` in `.dockerignore`, less its other lines."""
     lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     seen = [line[1:] for line in lines if line.startswith("!")]
     unseen = [line.removeprefix("**/") for line in lines if line and line[0] not in "#!" and line != "*"]
