@@ -6,6 +6,7 @@ There is no container: the programs are the same, on loopback, and `/opt`, `/whe
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -63,10 +64,9 @@ class Image:
 
     def text(self, text: str, **more: str) -> str:
         """`text` of a file in docker/ with the paths that are meant on this machine."""
-        there = {"/opt/": f"{self.folder}/opt/", "/wheels": f"{self.folder}/wheels", **more}
-        for name, path in there.items():
+        for name, path in {"/wheels": f"{self.folder}/wheels", **more}.items():
             text = text.replace(name, path)
-        return text
+        return re.sub(r"(?<![\w.-])/opt/", f"{self.folder}/opt/", text)
 
     def run(self, command: str, cwd: Path | None = None, **more: str) -> str:
         """Run the command of a step, with `more` replaced in it; returns what it prints."""
@@ -176,15 +176,14 @@ def test_the_deployment_runs_the_example(image: Image, tmp_path: Path) -> None:
     job, memory = DEPLOYMENT["job"], DEPLOYMENT["taskManager"]["resources"]["requests"]["memory"]
     model = tmp_path / "line.pt"
     command = [
-        "--job-classname",
-        job["entryClass"],
-        "--jars",
-        image.text(job["jarURI"].replace("local://", "file://")),
+        *("--jars", image.text(job["jarURI"].replace("local://", "file://"))),
+        *("--job-classname", job["entryClass"]),
         *map(image.text, job["args"]),
         *("--rows", "20000", "--model", str(model)),
     ]
     chosen = settings(DEPLOYMENT["flinkConfiguration"], image)
     chosen["taskmanager.memory.process.size"] = memory.removesuffix("i").lower()
+    chosen["user.artifacts.base-dir"] = str(tmp_path / "artifacts")
     cluster = StandaloneCluster(tmp_path / "cluster", workers=[Host()] * 2, settings=chosen, job=command)
     cluster.variables |= image.variables
     with cluster:
