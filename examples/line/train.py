@@ -18,6 +18,7 @@ def main(ctx: TorchContext) -> None:
     model = DistributedDataParallel(torch.nn.Linear(1, 1))
     optimizer = torch.optim.SGD(model.parameters(), ctx.params["lr"])
     ctx.checkpointed(model=model, optimizer=optimizer)
+    print(f"begins with y = {model.module.weight.item():.3f} x + {model.module.bias.item():.3f}", flush=True)
     for batch in ctx.batches(batch_size=64):
         guess = model(batch["x"].unsqueeze(1)).squeeze(1)
         ctx.emit(y=batch["y"], guess=guess)

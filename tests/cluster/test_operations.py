@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from support.pages import DOCS, write_programs
+from support.pages import DOCS
 from support.standalone import HOME, Host, StandaloneCluster
 
 if TYPE_CHECKING:
@@ -30,8 +31,11 @@ def commands() -> str:
 
 
 def test_the_page_from_top_to_bottom(tmp_path: Path) -> None:
-    """Two workers train, a savepoint is taken, three go on from its step."""
-    write_programs("operations.md", tmp_path)
+    """Two workers fit a line, a savepoint is taken, three go on from what they had learnt."""
+    work = tmp_path / "line"
+    shutil.copytree(ROOT / "examples" / "line", work)
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
     options = ["-q", "--no-deps", "--no-build-isolation", "-w", tmp_path]
     subprocess.run([sys.executable, "-m", "pip", "wheel", *options, ROOT], check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
@@ -39,12 +43,13 @@ def test_the_page_from_top_to_bottom(tmp_path: Path) -> None:
         variables = {
             **cluster.variables,
             "PATH": f"{HOME / 'bin'}:{cluster.variables['PATH']}",
+            "TMPDIR": str(temporary),
             "PYTHON": sys.executable,
             "PACKAGE": str(wheel),
         }
         done = subprocess.run(
             ["bash", "-c", commands()],
-            cwd=tmp_path,
+            cwd=work,
             env=variables,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -54,12 +59,13 @@ def test_the_page_from_top_to_bottom(tmp_path: Path) -> None:
         )
         assert done.returncode == 0, done.stdout + done.stderr
         assert cluster.ended() == []
-    said = "".join(path.read_text() for path in (tmp_path / "logs").rglob("*.log"))
-    begun = sorted(map(int, re.findall(r"begins with step (\d+)", said)))
-    assert len(begun) == 5
-    assert begun[:2] == [0, 0]
-    assert begun[2] == begun[4] > 0
-    packed = tmp_path / "packed" / "venv" / "bin" / "python"
+    logs = sorted(temporary.rglob("*.log"), key=lambda path: path.stat().st_mtime)
+    said = "".join(path.read_text() for path in logs)
+    slopes = [float(slope) for slope in re.findall(r"begins with y = (\S+) x", said)]
+    assert len(slopes) == 5
+    assert slopes[2:] == pytest.approx([2.0] * 3, abs=0.01)
+    assert slopes[:2] != pytest.approx([2.0] * 2, abs=0.01)
+    packed = work / "packed" / "venv" / "bin" / "python"
     subprocess.run([packed, "-c", "import ml_framework.master.server"], check=True)
 
 
