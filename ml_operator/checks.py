@@ -62,21 +62,7 @@ def check_role(
     if kind not in tuple(RoleKind):
         raise PlanError(f"role {name!r}: kind is {kind!r}, it must be one of {', '.join(RoleKind)}")
     check_runtime_mode(options)
-    spec = RoleSpec(name, parallelism, RoleKind(kind), restartable)
-    _check_slots(options, spec)
-    return spec
-
-
-def _check_slots(options: Configuration, role: RoleSpec) -> None:
-    """On an embedded cluster whose slots the user fixed; else Flink makes as many as the job needs."""
-    slots = options.get_integer("taskmanager.numberOfTaskSlots", 0)
-    local = options.get_string("execution.target", "local") == "local"
-    available = slots * options.get_integer("local.number-taskmanager", 1)
-    if local and slots and role.parallelism > available:
-        raise PlanError(
-            f"role {role.name!r} needs {role.parallelism} slots and the cluster has {available}: raise "
-            f"taskmanager.numberOfTaskSlots to at least {role.parallelism}, or plan fewer nodes"
-        )
+    return RoleSpec(name, parallelism, RoleKind(kind), restartable)
 
 
 def check_codec(role: str, name: str, *layouts: Layout | None) -> None:

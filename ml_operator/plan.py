@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ml_framework.codec.layout import DTYPES, Block
 from ml_framework.spec import JobSpec, RoleSpec
+from ml_operator.slots import DEFAULT_GROUP
 
 if TYPE_CHECKING:
     from ml_framework.codec import Layout
@@ -61,6 +62,14 @@ class JobPlan:
     name: str
     master: AMConfig | None = None
     roles: tuple[RolePlan, ...] = ()
+
+    @property
+    def slots(self) -> dict[str, int]:
+        """Slots that the cluster's own operators take, by slot sharing group."""
+        slots = {DEFAULT_GROUP: 1}
+        for role in self.roles:
+            slots[DEFAULT_GROUP] = max(slots[DEFAULT_GROUP], role.spec.parallelism)
+        return slots
 
     @property
     def spec(self) -> JobSpec:

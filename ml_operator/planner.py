@@ -16,6 +16,7 @@ from ml_operator.bridge import Bridge, environment_options
 from ml_operator.client import JobMonitor
 from ml_operator.plan import AMConfig, JobPlan, RolePlan
 from ml_operator.recovery import DefaultRestarts, JobOptions, check_checkpoint_storage
+from ml_operator.slots import check_slots
 from ml_operator.table import Output, RoleRows, Rows, RowStream, schema_of
 from ml_operator.translate import Translation
 
@@ -128,8 +129,10 @@ class Planner:
         )
         role = RolePlan(spec, program, layouts.input, layouts.output, partition_by, rowtime)
         checks.check_columns(role)
+        plan = JobPlan(self.plan.name, self.plan.master, (*self.plan.roles, role))
+        check_slots(name, self._translation.need(plan), options.env)
         self._restarts.apply(options)
-        self.plan = JobPlan(self.plan.name, self.plan.master, (*self.plan.roles, role))
+        self.plan = plan
         j_rows = self._translation.add_role(role, self.plan.spec, rows, j_output)
         if output is None:
             return None

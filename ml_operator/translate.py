@@ -18,7 +18,8 @@ import cloudpickle
 from ml_framework import config as configs
 from ml_framework.errors import PlanError
 from ml_operator.bridge import Bridge, python_options
-from ml_operator.plan import AMConfig, RolePlan, queue_bytes
+from ml_operator.plan import AMConfig, JobPlan, RolePlan, queue_bytes
+from ml_operator.slots import Need
 
 if TYPE_CHECKING:
     from pyflink.datastream import StreamExecutionEnvironment
@@ -65,6 +66,13 @@ class Translation:
                 f"role {role!r}: its input comes from another role of the same cluster, whose nodes end "
                 "together, so neither would end: plan it in an MLJob of its own, in the same environment"
             )
+
+    def need(self, plan: JobPlan) -> Need:
+        """The slots that everything planned so far needs, and the cluster of `plan`."""
+        planned = dict(self._bridge.graph.slots(self._env._j_stream_execution_environment))
+        for group, slots in plan.slots.items():
+            planned[group] = max(slots, planned.get(group, 0))
+        return Need(plan.slots, planned, self._env.get_parallelism())
 
     def add_role(self, role: RolePlan, spec: JobSpec, rows: RowStream | None, j_output_type: Any) -> Any:
         """Add a role's nodes and tell the AM of `spec`; returns the Java stream of rows that come back."""

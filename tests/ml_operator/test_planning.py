@@ -197,17 +197,6 @@ def test_batch_runtime_mode_is_refused(mode: str) -> None:
         MLJob(env, "test-job").add_am_role()
 
 
-def test_too_few_slots_of_an_embedded_cluster_are_told_with_the_numbers() -> None:
-    env, _ = environment(taskmanager__numberOfTaskSlots="2")
-    planned = MLJob(env, "test-job")
-    planned.add_am_role()
-    with pytest.raises(
-        PlanError,
-        match=r"role 'worker' needs 3 slots and the cluster has 2: raise taskmanager.numberOfTaskSlots",
-    ):
-        planned.add_role("worker", runner=HAPPY, parallelism=3)
-
-
 def test_an_updating_table_is_refused_with_the_remedy(job) -> None:
     planned, _, tables = job
     tables.create_temporary_view("numbers", numbers(tables))

@@ -1,5 +1,6 @@
 package org.mlonflink.flink;
 
+import java.util.Map;
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
 import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.api.dag.Transformation;
@@ -107,6 +108,11 @@ public final class Graph {
     public void tie(DataStream<RowData> nodes, DataStream<RowData> withoutOutput) {
         ((MultipleInputTransformation<RowData>) nodes.getTransformation())
                 .addInput(withoutOutput.broadcast().getTransformation());
+    }
+
+    /** The slots that everything in the environment takes so far, by slot sharing group. */
+    public Map<String, Integer> slots(StreamExecutionEnvironment environment) {
+        return Slots.of(environment);
     }
 
     /** Whether rows come from a node of the cluster that `control` leads. */

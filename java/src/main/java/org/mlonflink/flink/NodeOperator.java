@@ -8,6 +8,7 @@ import java.util.List;
 import org.apache.flink.api.common.JobInfo;
 import org.apache.flink.api.common.TaskInfo;
 import org.apache.flink.api.common.operators.MailboxExecutor;
+import org.apache.flink.runtime.execution.SuppressRestartsException;
 import org.apache.flink.runtime.state.StateInitializationContext;
 import org.apache.flink.runtime.state.StateSnapshotContext;
 import org.apache.flink.runtime.taskmanager.TaskManagerRuntimeInfo;
@@ -90,7 +91,7 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
     public void open() throws Exception {
         super.open();
         TaskInfo task = getRuntimeContext().getTaskInfo();
-        checkParallelism(task.getNumberOfParallelSubtasks());
+        checkParallelism(task);
         if (hasState()) {
             NodeStates.checkStorage(settings.role(), parameters.getContainingTask().getEnvironment());
         }
@@ -114,12 +115,16 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
         feed.open();
     }
 
-    private void checkParallelism(int actual) throws NodeFailure {
-        if (actual != settings.parallelism()) {
-            throw new NodeFailure("role " + settings.role() + " was planned with parallelism " + settings.parallelism()
-                    + " and runs with " + actual + ": an ML cluster needs all its nodes. Give the cluster more slots, "
-                    + "or plan fewer nodes.");
+    /** At the job's start nothing says that more slots are to come; later those of a lost TaskManager may be. */
+    private void checkParallelism(TaskInfo task) throws Exception {
+        int actual = task.getNumberOfParallelSubtasks();
+        if (actual == settings.parallelism()) {
+            return;
         }
+        NodeFailure failure = new NodeFailure("role " + settings.role() + " was planned with parallelism "
+                + settings.parallelism() + " and runs with " + actual + ": an ML cluster needs all its nodes. Give the "
+                + "cluster more slots (taskmanager.numberOfTaskSlots, more TaskManagers), or plan fewer nodes.");
+        throw task.getAttemptNumber() == 0 ? new SuppressRestartsException(failure) : failure;
     }
 
     private void openQueues(String name, TaskInfo task) throws Exception {

@@ -1,0 +1,194 @@
+"""Slots: what a job needs is counted by group, and compared with what its cluster has."""
+
+from __future__ import annotations
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pyflink.common import Types
+from pyflink.datastream import StreamExecutionEnvironment
+from pyflink.table import StreamTableEnvironment
+from support.ports import free_ports
+
+from ml_framework.runner import PythonRunner
+from ml_operator import MLJob, PlanError
+from ml_operator.bridge import environment_options
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+HAPPY = PythonRunner("ml_framework.testing.programs:happy")
+SLOTS = "taskmanager.numberOfTaskSlots"
+
+
+def planned(options: Mapping[str, str] | None = None) -> tuple[MLJob, StreamExecutionEnvironment]:
+    env = StreamExecutionEnvironment.get_execution_environment()
+    env.set_parallelism(2)
+    for name, value in (options or {}).items():
+        environment_options(env).set_string(name, value)  # as `flink run` has them
+    job = MLJob(env, "test-job", table_env=StreamTableEnvironment.create(env))
+    job.add_am_role()
+    return job, env
+
+
+def numbers(env: StreamExecutionEnvironment, parallelism: int) -> Any:
+    rows = env.from_collection([1], Types.LONG())
+    return rows.map(lambda x: x, Types.LONG()).set_parallelism(parallelism)
+
+
+def grouped(env: StreamExecutionEnvironment, parallelism: int) -> Any:
+    """A stream of the user's in a slot sharing group of its own."""
+    return numbers(env, parallelism).slot_sharing_group("own")
+
+
+class Rest:
+    """A session cluster's REST API: its answers by path; the paths that were asked for are in `asked`."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.answers: dict[str, Any] = {}
+        rest = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                rest.asked.append(self.path)
+                self.send_response(200 if self.path in rest.answers else 404)
+                self.end_headers()
+                self.wfile.write(json.dumps(rest.answers.get(self.path)).encode())
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = HTTPServer(("127.0.0.1", 0), Handler)
+
+    def tell(self, slots: int, workers: int = 1, settings: Mapping[str, str] | None = None) -> None:
+        self.answers = {
+            "/overview": {"slots-total": slots, "slots-available": 0, "taskmanagers": workers},
+            "/jobmanager/config": [{"key": name, "value": value} for name, value in (settings or {}).items()],
+        }
+
+    def options(self) -> dict[str, str]:
+        host, port = self.server.server_address[:2]
+        return {"execution.target": "remote", "rest.address": str(host), "rest.port": str(port)}
+
+
+@pytest.fixture
+def rest(monkeypatch: pytest.MonkeyPatch) -> Iterator[Rest]:
+    monkeypatch.setattr("ml_operator.slots._ARRIVE_WITHIN_S", 0.3)
+    found = Rest()
+    serving = threading.Thread(target=found.server.serve_forever, kwargs={"poll_interval": 0.01})
+    serving.start()
+    yield found
+    found.server.shutdown()
+    serving.join()
+    found.server.server_close()
+
+
+def test_an_embedded_cluster_whose_slots_are_fixed_must_have_enough() -> None:
+    job, _ = planned({SLOTS: "2"})
+    with pytest.raises(
+        PlanError,
+        match=r"role 'worker': the job needs 3 slots \(by slot sharing group: default 3\) and the embedded "
+        r"cluster has 2 in all: raise taskmanager.numberOfTaskSlots, start more TaskManagers, or plan fewer",
+    ):
+        job.add_role("worker", runner=HAPPY, parallelism=3)
+    assert job.plan().roles == ()
+
+
+def test_several_embedded_task_managers_count_together() -> None:
+    job, _ = planned({SLOTS: "2", "minicluster.number-of-taskmanagers": "2"})
+    job.add_role("worker", runner=HAPPY, parallelism=4)
+    with pytest.raises(PlanError, match=r"needs 5 slots .* has 4 in all"):
+        job.add_role("ps", runner=HAPPY, parallelism=5)
+
+
+def test_one_group_takes_what_flink_makes() -> None:
+    job, env = planned()
+    job.add_role("worker", runner=HAPPY, parallelism=3)
+    job.add_role("ps", runner=HAPPY, parallelism=5)
+    assert not environment_options(env).contains_key(SLOTS)
+
+
+def test_an_embedded_cluster_is_made_large_enough_for_several_groups() -> None:
+    job, env = planned()
+    job.add_role("worker", runner=HAPPY, parallelism=2, input=grouped(env, 3))
+    assert environment_options(env).get_string(SLOTS, "") == "5"  # two of the default group, three of "own"
+    other = MLJob(env, "other")
+    other.add_am_role()
+    other.add_role("worker", runner=HAPPY, parallelism=4)
+    assert environment_options(env).get_string(SLOTS, "") == "7"
+
+
+def test_groups_of_the_user_count_where_slots_are_fixed() -> None:
+    job, env = planned({SLOTS: "4"})
+    with pytest.raises(PlanError, match=r"needs 5 slots \(by slot sharing group: default 2, own 3\)"):
+        job.add_role("worker", runner=HAPPY, parallelism=2, input=grouped(env, 3))
+
+
+def test_a_session_cluster_with_enough_slots_is_asked_once(rest: Rest) -> None:
+    rest.tell(slots=3)
+    job, _ = planned(rest.options())
+    job.add_role("worker", runner=HAPPY, parallelism=3)
+    assert rest.asked == ["/overview"]
+
+
+def test_a_session_cluster_with_too_few_slots_is_told_with_the_numbers(rest: Rest) -> None:
+    rest.tell(slots=2)
+    job, _ = planned(rest.options())
+    address = "127.0.0.1:" + rest.options()["rest.port"]
+    with pytest.raises(
+        PlanError,
+        match=rf"role 'worker': the job needs 3 slots \(by slot sharing group: default 3\) and the cluster "
+        rf"at {address}, 1 × TaskManager, has 2 in all: raise taskmanager.numberOfTaskSlots",
+    ):
+        job.add_role("worker", runner=HAPPY, parallelism=3)
+
+
+def test_task_managers_that_arrive_meanwhile_count(rest: Rest, monkeypatch: pytest.MonkeyPatch) -> None:
+    rest.tell(slots=2)
+    monkeypatch.setattr("ml_operator.slots.time.sleep", lambda _: rest.tell(slots=4, workers=2))
+    job, _ = planned(rest.options())
+    job.add_role("worker", runner=HAPPY, parallelism=3)
+    assert rest.asked == ["/overview", "/overview"]
+
+
+@pytest.mark.parametrize("key", ["kubernetes.cluster-id", "yarn.application.queue"])
+def test_a_cluster_that_starts_task_managers_is_not_refused(rest: Rest, key: str) -> None:
+    rest.tell(slots=2, settings={key: "x"})
+    job, _ = planned(rest.options())
+    job.add_role("worker", runner=HAPPY, parallelism=3)
+
+
+def test_before_the_first_task_manager_nothing_is_refused(rest: Rest) -> None:
+    rest.tell(slots=0, workers=0)
+    job, _ = planned(rest.options())
+    job.add_role("worker", runner=HAPPY, parallelism=3)
+
+
+@pytest.mark.parametrize(
+    "target", ["embedded", "kubernetes-session", "kubernetes-application", "yarn-session", "yarn-application"]
+)
+def test_only_a_cluster_whose_slots_are_fixed_is_asked(rest: Rest, target: str) -> None:
+    rest.tell(slots=2)
+    job, _ = planned({**rest.options(), "execution.target": target})
+    job.add_role("worker", runner=HAPPY, parallelism=3)
+    assert rest.asked == []
+
+
+def test_without_an_answer_nothing_is_refused(rest: Rest) -> None:
+    job, _ = planned({**rest.options(), "rest.port": str(free_ports(1)[0])})
+    job.add_role("worker", runner=HAPPY, parallelism=3)
+    job, _ = planned(rest.options())  # where the path is not known
+    job.add_role("worker", runner=HAPPY, parallelism=3)
+    assert rest.asked == ["/overview"]
+
+
+def test_the_adaptive_scheduler_needs_slots_for_the_nodes_alone(rest: Rest) -> None:
+    rest.tell(slots=2, settings={"jobmanager.scheduler": "Adaptive"})
+    job, env = planned(rest.options())
+    job.add_role("worker", runner=HAPPY, parallelism=2, input=numbers(env, 4))
+    with pytest.raises(PlanError, match=r"needs 3 slots \(by slot sharing group: default 3\)"):
+        job.add_role("other", runner=HAPPY, parallelism=3)
