@@ -6,6 +6,7 @@ subtasks start and guard one Python process each. The only package of ml-on-flin
 
 from ml_framework.config import JobConfig, RestartPolicy, Timeouts
 from ml_framework.errors import JobFailed, PlanError
+from ml_framework.resources import Resources
 from ml_framework.spec import RoleKind
 from ml_operator.job import MLJob
 from ml_operator.plan import AMConfig, JobPlan, RolePlan
@@ -17,6 +18,7 @@ __all__ = [
     "JobPlan",
     "MLJob",
     "PlanError",
+    "Resources",
     "RestartPolicy",
     "RoleKind",
     "RolePlan",

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from ml_framework.inference import Padding
     from ml_framework.inference.runner import InferenceRunner
+    from ml_framework.resources import Resources
     from ml_framework.rpc.wire import ClusterStatus
     from ml_framework.runner.base import Runner
 
@@ -81,6 +82,7 @@ class MLJob:
         max_delay: timedelta = _DEFAULT_MAX_DELAY,
         max_rows: int = 1024,
         python: str | Path | None = None,
+        resources: Resources | None = None,
     ) -> Any:
         """Add a role: `parallelism` nodes that run `runner`. `addRole` is an alias.
 
@@ -106,6 +108,7 @@ class MLJob:
             max_delay: longest time that a row waits for its frame to fill; zero for the lowest latency.
             max_rows: rows of a full frame.
             python: interpreter of the user's process, which then needs numpy and its framework only.
+            resources: that each node has to itself; None has the nodes share slots with the rest of the job.
 
         Returns:
             The output as Table or DataStream, None where the role has none.
@@ -127,6 +130,7 @@ class MLJob:
             max_delay=max_delay,
             max_rows=max_rows,
             python=python,
+            resources=resources,
         )
         return None if back is None else back.all()
 
@@ -154,6 +158,7 @@ class MLJob:
         partition_by: str | None = None,
         rowtime: str | None = None,
         python: str | Path | None = None,
+        resources: Resources | None = None,
         python_path: Sequence[str] | None = None,
         env: Mapping[str, str] | None = None,
     ) -> Scored:
@@ -201,6 +206,7 @@ class MLJob:
             partition_by: input column whose equal values go to one node, as for `add_role`.
             rowtime: carried column that is the time attribute of the output, as for `add_role`.
             python: interpreter of the nodes' processes, as for `add_role`.
+            resources: that each node has to itself, as for `add_role`.
             python_path: where they look for modules first, those of the functions among them; None takes what
                 the planning process sees of its own main script and working directory.
             env: their environment variables.
@@ -244,6 +250,7 @@ class MLJob:
             max_rows=max_batch,
             max_delay=max_delay,
             python=python,
+            resources=resources,
         )
         assert answered is not None
         return Scored(answered, columns)

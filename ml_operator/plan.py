@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from ml_framework.codec.layout import DTYPES, Block
 from ml_framework.spec import JobSpec, RoleSpec
-from ml_operator.slots import DEFAULT_GROUP
+from ml_operator.capacity import DEFAULT_GROUP, Size, size_of
 
 if TYPE_CHECKING:
     from ml_framework.codec import Layout
+    from ml_framework.resources import Resources
     from ml_framework.runner.base import Program
 
 _SMALLEST_QUEUE_BYTES = 1 << 18
@@ -43,6 +44,8 @@ class RolePlan:
     output: Layout | None = None
     partition_by: str | None = None
     rowtime: str | None = None
+    resources: Resources | None = None
+    """None where its nodes share slots with the rest of the job."""
 
     @property
     def name(self) -> str:
@@ -63,13 +66,24 @@ class JobPlan:
     master: AMConfig | None = None
     roles: tuple[RolePlan, ...] = ()
 
+    def group(self, role: RolePlan) -> str:
+        """The slot sharing group of `role`."""
+        return DEFAULT_GROUP if role.resources is None else f"{self.name}/{role.name}"
+
     @property
     def slots(self) -> dict[str, int]:
         """Slots that the cluster's own operators take, by slot sharing group."""
         slots = {DEFAULT_GROUP: 1}
         for role in self.roles:
-            slots[DEFAULT_GROUP] = max(slots[DEFAULT_GROUP], role.spec.parallelism)
+            group = self.group(role)
+            slots[group] = max(slots.get(group, 0), role.spec.parallelism)
         return slots
+
+    @property
+    def sizes(self) -> dict[str, Size]:
+        """Sizes of these slots, of the groups that have one of their own."""
+        sized = {self.group(role): role.resources for role in self.roles if role.resources is not None}
+        return {group: size_of(resources) for group, resources in sized.items() if resources.has_numbers}
 
     @property
     def spec(self) -> JobSpec:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pyflink.datastream import DataStream, StreamExecutionEnvironment
 
     from ml_framework.config import JobConfig
+    from ml_framework.resources import Resources
 
 
 class Planner:
@@ -86,6 +87,7 @@ class Planner:
         rowtime: str | None,
         groups: Mapping[str, Sequence[str] | int] | None,
         python: str | Path | None,
+        resources: Resources | None = None,
         kind: RoleKind | Literal["drives", "serves", "side"] = RoleKind.DRIVES,
         codec: str = "columns",
         control: Table | DataStream | None = None,
@@ -127,13 +129,14 @@ class Planner:
             python=checks.check_python(name, python),
             restartable=spec.restartable,
         )
-        role = RolePlan(spec, program, layouts.input, layouts.output, partition_by, rowtime)
+        role = RolePlan(spec, program, layouts.input, layouts.output, partition_by, rowtime, resources)
         checks.check_columns(role)
         plan = JobPlan(self.plan.name, self.plan.master, (*self.plan.roles, role))
-        check_slots(name, self._translation.need(plan), options.env)
+        with checks.naming(name):
+            check_slots(self._translation.need(plan), options.env)
         self._restarts.apply(options)
         self.plan = plan
-        j_rows = self._translation.add_role(role, self.plan.spec, rows, j_output)
+        j_rows = self._translation.add_role(plan, rows, j_output)
         if output is None:
             return None
         return RoleRows(self._rows, j_rows, output, j_output, rowtime, f"{self.plan.name}/{name}")

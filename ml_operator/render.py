@@ -21,6 +21,8 @@ def _text(plan: JobPlan) -> Iterator[str]:
     yield "  application master" if plan.master else "  no application master: call add_am_role()"
     for role in plan.roles:
         yield f"  {role.name} × {role.spec.parallelism}, {role.spec.kind}, runs {_runs(role)}"
+        if role.resources is not None:
+            yield f"    each {role.resources} of its own"
         if role.input:
             spread = f"by {role.partition_by}" if role.partition_by else "spread"
             yield f"    in   {_columns(role.input)} ({spread})"

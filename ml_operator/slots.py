@@ -13,21 +13,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ml_framework.errors import PlanError
+from ml_operator.capacity import DEFAULT_GROUP, GPU, no_room
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pyflink.common import Configuration
 
-DEFAULT_GROUP = "default"
-"""The slot sharing group of whatever is given no other."""
+    from ml_operator.capacity import Size
 
 _SLOTS = "taskmanager.numberOfTaskSlots"
+_SCHEDULER = "jobmanager.scheduler"
 _OURS = "ml-on-flink.slots"
 """The number of slots that was set here, and not by the user."""
-_ANSWER_WITHIN_S = 2.0
+_ANSWER_WITHIN_S = 5.0
 _ARRIVE_WITHIN_S = 2.0
-"""How long TaskManagers that are being started may take to register, once one has."""
+"""How long TaskManagers that are being started may take to register."""
 _ASK_EVERY_S = 0.25
 _ON_DEMAND = ("kubernetes.", "yarn.")
 """Prefixes of options that a cluster has which starts TaskManagers by itself."""
@@ -41,78 +42,104 @@ class Need:
         fixed: slots by group, for the nodes, every one of which must run.
         planned: the same for everything that the job consists of so far, the nodes included.
         parallelism: that is usual in the job, and may be that of what is planned later.
+        sizes: of a slot, of the groups whose slots have a size of their own.
     """
 
     fixed: Mapping[str, int]
     planned: Mapping[str, int]
     parallelism: int
+    sizes: Mapping[str, Size]
 
-    def slots(self, *, adaptive: bool) -> Mapping[str, int]:
+    def slots(self, scheduler: str) -> Mapping[str, int]:
         """By group; the adaptive scheduler runs what is no node with the slots that there are."""
-        return self.fixed if adaptive else self.planned
+        return self.fixed if _is_adaptive(scheduler) else self.planned
 
 
-def check_slots(role: str, need: Need, options: Configuration) -> None:
+def check_slots(need: Need, options: Configuration) -> None:
     """Refuse a plan that the job's cluster has too few slots for; an embedded one is made large enough.
 
     Args:
-        role: that is being added.
-        need: of the job, `role` included.
+        need: of the job.
         options: of the job's environment.
 
     Raises:
         PlanError: with the need by group, what there is, and the options to change.
     """
     target = options.get_string("execution.target", "local")
-    if target == "local":
-        _check_embedded(role, need, options)
-    elif target == "remote":
-        _check_session(role, need, options)
+    scheduler = options.get_string(_SCHEDULER, "")
+    problem = _unsized(need, scheduler)
+    if problem is None and target == "local":
+        problem = _embedded(need, options)
+    elif problem is None and target == "remote":
+        host, port = options.get_string("rest.address", "localhost"), options.get_integer("rest.port", 8081)
+        problem = _session(need, f"{host}:{port}")
+    if problem is not None:
+        raise PlanError(problem)
 
 
-def _check_embedded(role: str, need: Need, options: Configuration) -> None:
+def _unsized(need: Need, scheduler: str) -> str | None:
+    """The adaptive scheduler takes slots as they come."""
+    if need.sizes and _is_adaptive(scheduler):
+        return (
+            f"slots have a size ({', '.join(sorted(need.sizes))}), and the adaptive scheduler knows none: "
+            f"leave the numbers in resources= out, or set {_SCHEDULER} to default"
+        )
+    return None
+
+
+def _embedded(need: Need, options: Configuration) -> str | None:
     """Flink itself makes as many slots as the highest parallelism, which is too few for several groups."""
+    if any(size.get(GPU) for size in need.sizes.values()):
+        return (
+            "Resources.gpu is for a cluster: Flink's embedded one has no external resources. Leave it out, "
+            "and the processes see the GPUs that CUDA_VISIBLE_DEVICES names here, or all"
+        )
     workers = options.get_integer(
         "minicluster.number-of-taskmanagers", options.get_integer("local.number-taskmanager", 1)
     )
     slots = options.get_integer(_SLOTS, 0)
     if slots and slots != options.get_integer(_OURS, 0):
-        scheduler = options.get_string("jobmanager.scheduler", "")
-        _compare(role, need.slots(adaptive=_is_adaptive(scheduler)), slots * workers, "the embedded cluster")
-    elif len(need.planned) > 1:
+        return _too_few(
+            need.slots(options.get_string(_SCHEDULER, "")), slots * workers, "the embedded cluster"
+        )
+    if len(need.planned) > 1:
         usual = {DEFAULT_GROUP: max(need.planned.get(DEFAULT_GROUP, 1), need.parallelism)}
         enough = -(-sum({**need.planned, **usual}.values()) // workers)
         for name in (_SLOTS, _OURS):
             options.set_integer(name, enough)
+    return None
 
 
-def _check_session(role: str, need: Need, options: Configuration) -> None:
-    address = f"{options.get_string('rest.address', 'localhost')}:{options.get_integer('rest.port', 8081)}"
-    wanted = sum(need.planned.values())
-    overview = _overview(address, wanted)
-    if overview is None or overview["slots-total"] >= wanted:
-        return
-    settings = {entry["key"]: entry["value"] for entry in _ask(address, "jobmanager/config") or ()}
-    if not any(name.startswith(_ON_DEMAND) for name in settings):
-        slots = need.slots(adaptive=_is_adaptive(settings.get("jobmanager.scheduler", "")))
-        where = f"the cluster at {address}, {overview['taskmanagers']} × TaskManager,"
-        _compare(role, slots, overview["slots-total"], where)
-
-
-def _overview(address: str, wanted: int) -> Any:
-    """The overview, with `wanted` slots if they come soon; None without an answer or a TaskManager."""
+def _session(need: Need, address: str) -> str | None:
     deadline = time.monotonic() + _ARRIVE_WITHIN_S
-    while True:
-        overview = _ask(address, "overview")
-        if overview is None or not overview["taskmanagers"]:
-            return None
-        if overview["slots-total"] >= wanted or time.monotonic() > deadline:
-            return overview
+    while (problem := _asked(need, address)) is not None and time.monotonic() < deadline:
         time.sleep(_ASK_EVERY_S)
+    if problem is None:
+        return None
+    settings = {entry["key"]: entry["value"] for entry in _ask(address, "jobmanager/config") or ()}
+    if any(name.startswith(_ON_DEMAND) for name in settings):
+        return None
+    scheduler = settings.get(_SCHEDULER, "")
+    return _unsized(need, scheduler) or _asked(need, address, scheduler)
+
+
+def _asked(need: Need, address: str, scheduler: str = "") -> str | None:
+    """What is wrong for now; None without an answer or a TaskManager: then the submission will say it."""
+    overview = _ask(address, "overview")
+    if overview is None or not overview["taskmanagers"]:
+        return None
+    slots = need.slots(scheduler)
+    whole = {group: count for group, count in slots.items() if group not in need.sizes}
+    where = f"the cluster at {address}, {overview['taskmanagers']} × TaskManager,"
+    problem = _too_few(whole, overview["slots-total"], where)
+    if problem is None and need.sizes:
+        managers = (_ask(address, "taskmanagers") or {}).get("taskmanagers")
+        return no_room(slots, need.sizes, managers) if managers else None
+    return problem
 
 
 def _ask(address: str, path: str) -> Any:
-    """What the REST API answers, None where it does not: then the submission will say why."""
+    """What the REST API answers, None where it does not."""
     try:
         with urllib.request.urlopen(f"http://{address}/{path}", timeout=_ANSWER_WITHIN_S) as answer:
             return json.load(answer)
@@ -124,11 +151,12 @@ def _is_adaptive(scheduler: str) -> bool:
     return scheduler.lower() == "adaptive"
 
 
-def _compare(role: str, slots: Mapping[str, int], available: int, where: str) -> None:
+def _too_few(slots: Mapping[str, int], available: int, where: str) -> str | None:
     needed = sum(slots.values())
-    if needed > available:
-        groups = ", ".join(f"{name} {count}" for name, count in sorted(slots.items()))
-        raise PlanError(
-            f"role {role!r}: the job needs {needed} slots (by slot sharing group: {groups}) and {where} has "
-            f"{available} in all: raise {_SLOTS}, start more TaskManagers, or plan fewer nodes"
-        )
+    if needed <= available:
+        return None
+    groups = ", ".join(f"{name} {count}" for name, count in sorted(slots.items()))
+    return (
+        f"the job needs {needed} slots (by slot sharing group: {groups}) and {where} has {available} in all: "
+        f"raise {_SLOTS}, start more TaskManagers, or plan fewer nodes"
+    )

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from pyflink.datastream import StreamExecutionEnvironment
 
     from ml_framework.config import JobConfig
-    from ml_framework.spec import JobSpec
     from ml_operator.table import RowStream
 
 _KILL_MARGIN_MS = 3_000
@@ -72,11 +71,16 @@ class Translation:
         planned = dict(self._bridge.graph.slots(self._env._j_stream_execution_environment))
         for group, slots in plan.slots.items():
             planned[group] = max(slots, planned.get(group, 0))
-        return Need(plan.slots, planned, self._env.get_parallelism())
+        sizes = plan.sizes
+        if sizes:  # else Flink gives every slot its share
+            j_sizes = self._bridge.graph.sizes(self._env._j_stream_execution_environment)
+            sizes = {**{group: dict(j_size) for group, j_size in j_sizes.items()}, **sizes}
+        return Need(plan.slots, planned, self._env.get_parallelism(), sizes)
 
-    def add_role(self, role: RolePlan, spec: JobSpec, rows: RowStream | None, j_output_type: Any) -> Any:
-        """Add a role's nodes and tell the AM of `spec`; returns the Java stream of rows that come back."""
-        self._j_settings.setJob(json.dumps(spec.to_json()))
+    def add_role(self, plan: JobPlan, rows: RowStream | None, j_output_type: Any) -> Any:
+        """Add the nodes of the last role of `plan`; returns the Java stream of rows that come back."""
+        role = plan.roles[-1]
+        self._j_settings.setJob(json.dumps(plan.spec.to_json()))
         j_rows = None if rows is None else self._partition(role, rows)
         uid = f"{self._name}/{role.name}"
         j_nodes = self._bridge.graph.addNodes(
@@ -84,10 +88,12 @@ class Translation:
             j_rows,
             self._j_control,
             None if j_output_type is None else j_output_type.getLogicalType(),
-            json.dumps(self._role_settings(role, uid)),
+            json.dumps({**self._role_settings(role, uid), "group": _group(plan, role)}),
         )
         self._tie(j_nodes, has_output=j_output_type is not None)
-        return j_nodes
+        if role.resources is None or j_output_type is None:
+            return j_nodes
+        return self._bridge.graph.leaveGroup(j_nodes, f"{uid}/rows out")
 
     def _tie(self, j_nodes: Any, *, has_output: bool) -> None:
         """Running a table runs only what leads to it: that takes along every role without output."""
@@ -156,13 +162,21 @@ class Translation:
             "rowtime_precision": precision,
             "answers_checkpoints": role.input is None and role.program.input_layout is not None,
             "standby": self._config.standby,
+            "gpus": 0 if role.resources is None else role.resources.gpu,
         }
 
 
+<<<<<<< HEAD
 def _url_safe(name: str) -> str:
     """`name`, or one like it for no other name."""
     safe = re.sub(r"[^\w.-]", "-", name, flags=re.ASCII)
     return safe if safe == name else f"{safe}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+=======
+def _group(plan: JobPlan, role: RolePlan) -> dict[str, Any]:
+    """The slot sharing group of a role, and the size of its slots, None for Flink's own."""
+    group = plan.group(role)
+    return {"name": group, "size": plan.sizes.get(group)}
+>>>>>>> e45269a (A role's nodes have resources of their own: slots, cores, memory, GPUs)
 
 
 def _pickled(value: object) -> str:

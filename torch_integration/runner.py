@@ -33,7 +33,8 @@ class TorchRunner(PythonRunner):
     set for libraries that look at them.
 
     Args:
-        backend: of the default process group.
+        backend: of the default process group; None takes NCCL for what is on a GPU, and gloo else, where each
+            node has GPUs to itself (`ml_operator.Resources`), and gloo alone where not.
         threads: that one process computes with; None shares the CPUs among the role's nodes on a host.
 
     Raises:
@@ -46,7 +47,7 @@ class TorchRunner(PythonRunner):
     )
 
     context: str = "torch_integration.context:TorchContext"
-    backend: str = "gloo"
+    backend: str | None = None
     threads: int | None = None
 
     def __post_init__(self) -> None:
@@ -67,7 +68,7 @@ class TorchRunner(PythonRunner):
             "LOCAL_RANK": str(hosts[: attempt.node.index].count(attempt.host)),
             "LOCAL_WORLD_SIZE": str(local_world_size),
             THREADS_VARIABLE: str(threads_of(attempt, self.threads)),
-            BACKEND_VARIABLE: self.backend,
+            BACKEND_VARIABLE: self.backend or ("cpu:gloo,cuda:nccl" if attempt.gpus else "gloo"),
         }
         if all(_is_loopback(host) for host in hosts):
             variables["GLOO_SOCKET_IFNAME"] = "lo"  # else gloo asks the resolver for this host's name

@@ -37,6 +37,7 @@ class Assignment:
         output_queue: file of the queue to Flink, None without output.
         bell: Unix socket at which the parent takes doorbell connections, None without queues.
         restored: pieces of checkpointed state that come first in the queue from Flink.
+        gpus: indices of those that the node has to itself.
         standby: an interpreter is kept ready for the next attempt, and the agent for the next assignment.
     """
 
@@ -55,6 +56,7 @@ class Assignment:
     output_queue: Path | None = None
     bell: Path | None = None
     restored: int = 0
+    gpus: tuple[str, ...] = ()
     standby: bool = False
 
     def __post_init__(self) -> None:
@@ -92,6 +94,7 @@ class Assignment:
                 output_queue=_path(data.get("output_queue")),
                 bell=_path(data.get("bell")),
                 restored=int(data.get("restored", 0)),
+                gpus=tuple(data.get("gpus") or ()),
                 standby=bool(data.get("standby", False)),
             )
         except (KeyError, TypeError, ValueError) as error:

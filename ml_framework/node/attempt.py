@@ -215,6 +215,7 @@ def start_attempt(
             ),
             python=assignment.program.python or sys.executable,
             restored=assignment.restored,
+            gpus=assignment.gpus,
         )
         runner = assignment.program.runner
         command = runner.prepare(attempt)

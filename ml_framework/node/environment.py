@@ -16,16 +16,23 @@ _PACKAGES = ("ml_framework", "torch_integration", "tf_integration", "onnx_integr
 
 
 def environment(assignment: Assignment, command: Command) -> dict[str, str]:
-    """The agent's environment, what the job and the runner add to it, and the module search path.
+    """The agent's environment, the node's GPUs, what the job and the runner add, and the module search path.
 
     The runner's folders come first, then the ``PYTHONPATH`` that was there. An interpreter that is not the
     agent's own gets our packages last, and nothing else of what is installed next to them.
     """
-    merged = {**os.environ, **assignment.env, **command.env}
+    merged = {**os.environ, **_gpus(assignment), **assignment.env, **command.env}
     folders = [*command.python_path, *filter(None, merged.get("PYTHONPATH", "").split(os.pathsep))]
     if assignment.program.python is not None:
         folders.append(str(_own_packages(assignment.directory / "packages")))
     return {**merged, "PYTHONPATH": os.pathsep.join(folders)}
+
+
+def _gpus(assignment: Assignment) -> dict[str, str]:
+    """What makes CUDA see the node's own GPUs alone, counted as nvidia-smi does."""
+    if not assignment.gpus:
+        return {}
+    return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": ",".join(assignment.gpus)}
 
 
 def _own_packages(folder: Path) -> Path:

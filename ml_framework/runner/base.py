@@ -66,6 +66,8 @@ class Attempt:
     """The interpreter to use."""
     restored: int = 0
     """Pieces of checkpointed state that come through the in-queue before anything else."""
+    gpus: tuple[str, ...] = ()
+    """Indices of those that the node has to itself."""
 
     @property
     def log_file(self) -> Path:

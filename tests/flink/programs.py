@@ -306,3 +306,10 @@ def fail_after_the_end(ctx: Any) -> None:
     Path(ctx.params["folder"], f"{ctx.role}-{ctx.index}-{ctx.attempt}").write_text(str(rows))
     if ctx.attempt == 0:
         raise RuntimeError("after the end")
+
+
+def report_gpus(ctx: Any) -> None:
+    """The GPUs that this process sees."""
+    for _ in ctx.batches():
+        pass
+    ctx.emit(rank=[ctx.rank], gpus=[os.environ.get("CUDA_VISIBLE_DEVICES", "all")])

@@ -1,4 +1,4 @@
-"""What a cluster must have for a job's nodes: its slots."""
+"""What a cluster must have for a job's nodes: slots, GPUs."""
 
 from __future__ import annotations
 
@@ -36,6 +36,34 @@ runner = PythonRunner("programs:wait_for_stop", python_path=({programs!r},))
 job.add_role("worker", runner=runner, parallelism=3)
 job.wait(env.execute_async("test"))
 """
+GPU_SCRIPT = """
+from pathlib import Path
+from pyflink.datastream import SlotSharingGroup, StreamExecutionEnvironment
+from pyflink.table import DataTypes, StreamTableEnvironment
+from ml_framework.runner import PythonRunner
+from ml_operator import MLJob, Resources
+
+env = StreamExecutionEnvironment.get_execution_environment()
+env.set_parallelism(2)
+tables = StreamTableEnvironment.create(env)
+{before}
+job = MLJob(env, "cluster", table_env=tables)
+job.add_am_role()
+table = job.add_role(
+    "worker",
+    runner=PythonRunner("programs:report_gpus", python_path=({programs!r},)),
+    parallelism=2,
+    input=tables.sql_query("SELECT 1 AS x"),
+    output=[("rank", DataTypes.INT()), ("gpus", DataTypes.STRING())],
+    resources=Resources(cpu=0.5, memory="8 MiB", gpu={gpu}),
+)
+with table.execute().collect() as rows:
+    print("rows", sorted(tuple(row) for row in rows))
+"""
+SMALL_REST = """
+rest = SlotSharingGroup.builder("default").set_cpu_cores(0.5).set_task_heap_memory_mb(8)
+env.register_slot_sharing_group(rest.set_managed_memory_mb(32).build())
+"""
 UNCHECKED = "slots._ask = lambda *_: None"
 """As where the cluster's REST API is out of reach of the client."""
 RESTARTED = "env.enable_checkpointing(10_000)"
@@ -55,14 +83,16 @@ def overview(cluster: StandaloneCluster) -> Any:
         return json.load(answer)
 
 
-def run(cluster: StandaloneCluster, folder: Path, before: str = "") -> tuple[int, str, float]:
-    """`flink run` a job with a role of three: exit code, what it printed, seconds."""
+def run(
+    cluster: StandaloneCluster, folder: Path, before: str = "", text: str = SCRIPT, **values: object
+) -> tuple[int, str, float]:
+    """`flink run` a job, of a role of three unless said otherwise: exit code, what it printed, seconds."""
     script = folder / "job.py"
-    script.write_text(SCRIPT.format(programs=PROGRAMS, before=before))
+    script.write_text(text.format(programs=PROGRAMS, before=before, **values))
     command = [str(HOME / "bin" / "flink"), "run", "-pyclientexec", sys.executable, "-py", str(script)]
     began = time.monotonic()
     done = subprocess.run(
-        command, env=cluster.variables, capture_output=True, text=True, timeout=80, check=False
+        command, env=cluster.variables, capture_output=True, text=True, timeout=150, check=False
     )
     return done.returncode, done.stdout + done.stderr, time.monotonic() - began
 
@@ -98,3 +128,26 @@ def test_the_adaptive_scheduler_does_not_run_fewer_nodes(tmp_path: Path) -> None
         print(f"ended after {seconds:.1f} s")
         assert code != 0
         assert "role worker was planned with parallelism 3 and runs with 2: an ML cluster needs all" in output
+
+
+@pytest.mark.timeout(240)
+def test_nodes_have_gpus_of_their_own(tmp_path: Path) -> None:
+    """Each node sees its own of the GPUs that Flink's plugin finds; more than there are is told."""
+    discovery = tmp_path / "gpus.sh"
+    discovery.write_text("#!/bin/sh\necho 0,1\n")
+    discovery.chmod(0o755)
+    with cluster_of(
+        tmp_path,
+        taskmanager__memory__task__off_heap__size="64m",
+        external_resources="gpu",
+        external_resource__gpu__amount="2",
+        external_resource__gpu__driver_factory__class="org.apache.flink.externalresource.gpu.GPUDriverFactory",
+        external_resource__gpu__param__discovery_script__path=str(discovery),
+    ) as cluster:
+        code, output, _ = run(cluster, tmp_path, SMALL_REST, GPU_SCRIPT, gpu=1)
+        assert code == 0, output
+        assert "rows [(0, '0'), (1, '1')]" in output
+        code, output, _ = run(cluster, tmp_path, SMALL_REST, GPU_SCRIPT, gpu=2)
+        assert code != 0
+        assert "needs 2 × (cpuCores 0.5, taskHeapMemory 16, taskOffHeapMemory 8, gpu 2), and the" in output
+        assert "1 × TaskManager have gpu for 1: raise external-resource.gpu.amount, start more" in output

@@ -19,8 +19,10 @@ from torch_integration import TorchRunner
 CPUS = len(os.sched_getaffinity(0))
 
 
-def environment(runner: TorchRunner, index: int, *addresses: str) -> dict[str, str]:
-    """The variables of node `index` of a role at `addresses`."""
+def environment(
+    runner: TorchRunner, index: int, *addresses: str, gpus: tuple[str, ...] = ()
+) -> dict[str, str]:
+    """The variables of node `index` of a role at `addresses`, with GPUs of its own."""
     host = addresses[index].rpartition(":")[0]
     cluster = ClusterSpec({"worker": addresses, "ps": (f"{host}:1",)})
     attempt = Attempt(
@@ -36,6 +38,7 @@ def environment(runner: TorchRunner, index: int, *addresses: str) -> dict[str, s
         log_dir=Path(),
         descriptors=Descriptors(3, 4),
         python="python",
+        gpus=gpus,
     )
     return dict(runner.environment(attempt))
 
@@ -54,6 +57,14 @@ def test_the_public_names() -> None:
     names = ["InferenceRunner", "TorchEstimator", "TorchModel", "TorchRunner", "inference", "mean_loss"]
     assert torch_integration.__all__ == names
     assert all(hasattr(torch_integration, name) for name in torch_integration.__all__)
+
+
+def test_ranks_with_gpus_of_their_own_use_nccl_for_what_is_on_them() -> None:
+    """What the user says wins."""
+    name = "MLFLINK_TORCH_BACKEND"
+    assert environment(TorchRunner("m:f"), 0, "a:1", gpus=("3",))[name] == "cpu:gloo,cuda:nccl"
+    assert environment(TorchRunner("m:f"), 0, "a:1")[name] == "gloo"
+    assert environment(TorchRunner("m:f", backend="gloo"), 0, "a:1", gpus=("3",))[name] == "gloo"
 
 
 def test_the_usual_variables_describe_the_role() -> None:

@@ -2,6 +2,7 @@ package org.mlonflink.flink;
 
 import java.util.Map;
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
+import org.apache.flink.api.common.operators.SlotSharingGroup;
 import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.api.dag.Transformation;
 import org.apache.flink.api.java.functions.KeySelector;
@@ -45,7 +46,9 @@ public final class Graph {
                 .setParallelism(1);
         end.getTransformation().setMaxParallelism(1);
         master.getTransformation().setMaxParallelism(1);
-        coLocate(uid, end.getTransformation(), master.getTransformation());
+        SlotSharingGroup rest = SlotSharingGroup.newBuilder(StreamGraphGenerator.DEFAULT_SLOT_SHARING_GROUP)
+                .build();
+        coLocate(uid, rest, end.getTransformation(), master.getTransformation());
         return master;
     }
 
@@ -71,6 +74,8 @@ public final class Graph {
                 InternalTypeInfo.of(rowType),
                 node.parallelism());
         nodes.setUid(json.get("uid").asText());
+        SlotSharingGroup group = Slots.group(json.get("group"));
+        nodes.setSlotSharingGroup(group);
         if (data != null) {
             Transformation<Byte> feed = new OneInputTransformation<>(
                     data.getTransformation(),
@@ -79,7 +84,7 @@ public final class Graph {
                     Types.BYTE,
                     node.parallelism());
             feed.setUid(json.get("uid").asText() + "/input");
-            coLocate(json.get("uid").asText(), feed, nodes);
+            coLocate(json.get("uid").asText(), group, feed, nodes);
             nodes.addInput(new PartitionTransformation<>(feed, new ForwardPartitioner<>()));
         }
         nodes.addInput(control.broadcast().getTransformation());
@@ -88,15 +93,16 @@ public final class Graph {
         if (output == null) {
             stream.sinkTo(new DiscardingSink<>())
                     .name(json.get("role").asText() + " (no output)")
-                    .setParallelism(json.get("parallelism").asInt());
+                    .setParallelism(json.get("parallelism").asInt())
+                    .slotSharingGroup(group);
         }
         return stream;
     }
 
-    /** They share memory of their JVM: both in the default slot sharing group, whatever the input's is. */
-    private static void coLocate(String key, Transformation<?>... transformations) {
+    /** They share memory of their JVM: both in one slot sharing group, whatever the input's is. */
+    private static void coLocate(String key, SlotSharingGroup group, Transformation<?>... transformations) {
         for (Transformation<?> transformation : transformations) {
-            transformation.setSlotSharingGroup(StreamGraphGenerator.DEFAULT_SLOT_SHARING_GROUP);
+            transformation.setSlotSharingGroup(group);
             transformation.setCoLocationGroupKey(key);
         }
     }
@@ -113,6 +119,21 @@ public final class Graph {
     /** The slots that everything in the environment takes so far, by slot sharing group. */
     public Map<String, Integer> slots(StreamExecutionEnvironment environment) {
         return Slots.of(environment);
+    }
+
+    /** The sizes of those slots that have one. */
+    public Map<String, Map<String, Double>> sizes(StreamExecutionEnvironment environment) {
+        return Slots.sizes(environment);
+    }
+
+    /** The rows of nodes in a group of their own, for operators that shall not inherit it. */
+    public DataStream<RowData> leaveGroup(DataStream<RowData> rows, String uid) {
+        return rows.map(row -> row)
+                .returns(rows.getType())
+                .name("rows out")
+                .uid(uid)
+                .setParallelism(rows.getParallelism())
+                .slotSharingGroup(StreamGraphGenerator.DEFAULT_SLOT_SHARING_GROUP);
     }
 
     /** Whether rows come from a node of the cluster that `control` leads. */

@@ -5,6 +5,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Set;
 import org.apache.flink.api.common.JobInfo;
 import org.apache.flink.api.common.TaskInfo;
 import org.apache.flink.api.common.operators.MailboxExecutor;
@@ -55,6 +56,7 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
     private final transient NodeStates states;
 
     private transient PythonEnvironment python;
+    private transient Gpus gpus;
     private transient NodeDirectory directory;
     private transient Bell bell;
     private transient Feed feed;
@@ -96,6 +98,11 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
             NodeStates.checkStorage(settings.role(), parameters.getContainingTask().getEnvironment());
         }
         String name = settings.role() + "[" + task.getIndexOfThisSubtask() + "]";
+        gpus = Gpus.take(
+                name,
+                task.getIndexOfThisSubtask(),
+                settings.gpus(),
+                settings.gpus() == 0 ? Set.of() : getRuntimeContext().getExternalResourceInfos(Gpus.RESOURCE));
         openQueues(name, task);
         python = PythonEnvironment.open(
                 settings.pythonOptions(), settings.python(), settings.pythonPath(), getRuntimeContext());
@@ -163,6 +170,7 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
         Path path = directory.path;
         String jobId = getRuntimeContext().getJobInfo().getJobId().toString();
         ObjectNode assignment = Json.object(settings.assignment());
+        gpus.indices().forEach(assignment.putArray("gpus")::add);
         return assignment
                 .put("job_id", jobId)
                 .put("log_dir", assignment.get("log_dir").asText() + "/" + jobId + "/" + assignment.get("job_name").asText())
@@ -196,7 +204,7 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
     @Override
     public void close() throws Exception {
         try {
-            IOUtils.closeAll(feed, out, states, process, bell, directory, python);
+            IOUtils.closeAll(feed, out, states, process, gpus, bell, directory, python);
         } finally {
             super.close();
         }

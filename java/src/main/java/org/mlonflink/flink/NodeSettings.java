@@ -25,6 +25,7 @@ import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.Obje
  * @param rowtimePrecision its precision
  * @param answersCheckpoints whether the process of a role without data input has a state all the same
  * @param standby whether agents stay for the next attempt, with an interpreter that is kept ready
+ * @param gpus that each node has to itself
  */
 record NodeSettings(
         String job,
@@ -43,7 +44,8 @@ record NodeSettings(
         int rowtimeColumn,
         int rowtimePrecision,
         boolean answersCheckpoints,
-        boolean standby)
+        boolean standby,
+        int gpus)
         implements Serializable {
 
     static NodeSettings parse(ObjectNode json) {
@@ -64,7 +66,8 @@ record NodeSettings(
                 json.get("rowtime_column").asInt(),
                 json.get("rowtime_precision").asInt(),
                 json.get("answers_checkpoints").asBoolean(),
-                json.get("standby").asBoolean());
+                json.get("standby").asBoolean(),
+                json.get("gpus").asInt());
     }
 
     private static String textOrNull(JsonNode node) {
