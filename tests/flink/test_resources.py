@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
 import urllib.request
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from support.flink import PROGRAMS
+from pyflink.table import DataTypes
+from support.flink import PROGRAMS, Flink, collect, make_flink, program
 from support.standalone import HOME, StandaloneCluster
 
 from ml_framework.testing.waiting import eventually
+from ml_operator import JobConfig, JobFailed, Resources, Timeouts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -151,3 +155,28 @@ def test_nodes_have_gpus_of_their_own(tmp_path: Path) -> None:
         assert code != 0
         assert "needs 2 × (cpuCores 0.5, taskHeapMemory 16, taskOffHeapMemory 8, gpu 2), and the" in output
         assert "1 × TaskManager have gpu for 1: raise external-resource.gpu.amount, start more" in output
+
+
+@pytest.mark.parametrize("resources", [Resources(), Resources(cpu=2, memory="64 GiB")])
+def test_an_embedded_cluster_has_slots_for_several_groups(flink: Flink, resources: Resources) -> None:
+    """As many as the groups need, and of any size."""
+    answers = flink.job.add_role(
+        "worker",
+        runner=program("report_gpus"),
+        parallelism=2,
+        input=flink.sequence(10),
+        output=[("rank", DataTypes.INT()), ("gpus", DataTypes.STRING())],
+        resources=resources,
+    )
+    seen = os.environ.get("CUDA_VISIBLE_DEVICES", "all")
+    assert sorted(collect(answers)) == [(0, seen), (1, seen)]
+
+
+def test_a_taskmanager_without_gpus_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where neither planning nor Flink's count could see it, the node says so."""
+    monkeypatch.setattr("ml_operator.planner.check_slots", lambda *_: None)
+    config = JobConfig(timeouts=Timeouts(slots=timedelta(seconds=30)))
+    flink = make_flink(config, external_resources="gpu", external_resource__gpu__amount="4")
+    flink.job.add_role("worker", runner=program("wait_for_stop"), resources=Resources(gpu=1))
+    with pytest.raises(JobFailed, match=r"worker\[0\] needs 1 × GPU, and of the 0 of its TaskManager 0 are"):
+        flink.run()
