@@ -75,8 +75,9 @@ class JobPlan:
         """Slots that the cluster's own operators take, by slot sharing group."""
         slots = {DEFAULT_GROUP: 1}
         for role in self.roles:
-            group = self.group(role)
-            slots[group] = max(slots.get(group, 0), role.spec.parallelism)
+            behind = {DEFAULT_GROUP} if role.output else set()  # rows come back on as many subtasks
+            for group in {self.group(role)} | behind:
+                slots[group] = max(slots.get(group, 0), role.spec.parallelism)
         return slots
 
     @property

@@ -163,13 +163,13 @@ def test_an_embedded_cluster_has_slots_for_several_groups(flink: Flink, resource
     answers = flink.job.add_role(
         "worker",
         runner=program("report_gpus"),
-        parallelism=2,
+        parallelism=3,  # more than the job's
         input=flink.sequence(10),
         output=[("rank", DataTypes.INT()), ("gpus", DataTypes.STRING())],
         resources=resources,
     )
     seen = os.environ.get("CUDA_VISIBLE_DEVICES", "all")
-    assert sorted(collect(answers)) == [(0, seen), (1, seen)]
+    assert sorted(collect(answers)) == [(0, seen), (1, seen), (2, seen)]
 
 
 def test_a_taskmanager_without_gpus_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -224,13 +224,10 @@ def test_a_role_with_resources_has_a_group_of_its_own_and_leaves_it_behind_itsel
     )
     rows.print()
     slots = job._planner._translation.need(job.plan())
-    assert slots.fixed == {"default": 1, "test-job/worker": 3}
-    assert slots.planned == {
-        "default": 3,
-        "test-job/worker": 3,
-    }  # rows come back on as many subtasks as nodes
+    assert slots.fixed == {"default": 3, "test-job/worker": 3}  # rows come back on three subtasks
+    assert slots.planned == slots.fixed
     assert slots.sizes == {}
-    assert environment_options(env).get_string(SLOTS, "") == "5"
+    assert environment_options(env).get_string(SLOTS, "") == "6"
     assert "each a slot of its own" in job.render()
 
 
