@@ -176,7 +176,12 @@ def test_a_taskmanager_without_gpus_is_told(monkeypatch: pytest.MonkeyPatch) -> 
     """Where neither planning nor Flink's count could see it, the node says so."""
     monkeypatch.setattr("ml_operator.planner.check_slots", lambda *_: None)
     config = JobConfig(timeouts=Timeouts(slots=timedelta(seconds=30)))
-    flink = make_flink(config, external_resources="gpu", external_resource__gpu__amount="4")
+    flink = make_flink(
+        config,
+        taskmanager__numberOfTaskSlots="4",
+        external_resources="gpu",
+        external_resource__gpu__amount="4",
+    )
     flink.job.add_role("worker", runner=program("wait_for_stop"), resources=Resources(gpu=1))
     with pytest.raises(JobFailed, match=r"worker\[0\] needs 1 × GPU, and of the 0 of its TaskManager 0 are"):
         flink.run()
