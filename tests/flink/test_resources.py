@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pyflink.table import DataTypes
 from support.flink import PROGRAMS, Flink, collect, make_flink, program
-from support.standalone import HOME, StandaloneCluster
+from support.standalone import HOME, Host, StandaloneCluster
 
 from ml_framework.testing.waiting import eventually
 from ml_operator import JobConfig, JobFailed, Resources, Timeouts
@@ -34,11 +34,12 @@ from ml_operator import JobConfig, MLJob, Timeouts, slots
 
 env = StreamExecutionEnvironment.get_execution_environment()
 {before}
-job = MLJob(env, "cluster", JobConfig(timeouts=Timeouts(slots=timedelta(seconds=4))))
+job = MLJob(env, "cluster", JobConfig(timeouts=Timeouts(slots=timedelta(seconds={slots_s}))))
 job.add_am_role()
 runner = PythonRunner("programs:wait_for_stop", python_path=({programs!r},))
-job.add_role("worker", runner=runner, parallelism=3)
-job.wait(env.execute_async("test"))
+job.add_role("worker", runner=runner, parallelism={nodes})
+client = env.execute_async("test")
+{after}
 """
 GPU_SCRIPT = """
 from pathlib import Path
@@ -71,20 +72,33 @@ env.register_slot_sharing_group(rest.set_managed_memory_mb(32).build())
 UNCHECKED = "slots._ask = lambda *_: None"
 """As where the cluster's REST API is out of reach of the client."""
 RESTARTED = "env.enable_checkpointing(10_000)"
+THREE = {"nodes": 3, "slots_s": 4, "after": "job.wait(client)"}
+ADAPTIVE = {
+    "jobmanager__scheduler": "adaptive",
+    "jobmanager__adaptive_scheduler__submission__resource_stabilization_timeout": "1 s",
+    "jobmanager__adaptive_scheduler__executing__resource_stabilization_timeout": "1 s",
+}
 
 
 @contextmanager
-def cluster_of(folder: Path, **settings: str) -> Iterator[StandaloneCluster]:
-    """A cluster of one TaskManager, which has registered; settings with `__` for a dot and `_` for a dash."""
+def cluster_of(folder: Path, workers: int = 1, **settings: str) -> Iterator[StandaloneCluster]:
+    """A cluster whose TaskManagers have registered; settings with `__` for a dot and `_` for a dash."""
     named = {name.replace("__", ".").replace("_", "-"): value for name, value in settings.items()}
-    with StandaloneCluster(folder / "cluster", settings=named) as cluster:
-        eventually(lambda: overview(cluster)["taskmanagers"] == 1, timeout_s=60)
+    with StandaloneCluster(folder / "cluster", workers=[Host()] * workers, settings=named) as cluster:
+        eventually(lambda: ask(cluster, "overview")["taskmanagers"] == workers, timeout_s=60)
         yield cluster
 
 
-def overview(cluster: StandaloneCluster) -> Any:
-    with urllib.request.urlopen(f"http://127.0.0.1:{cluster.rest}/overview") as answer:
+def ask(cluster: StandaloneCluster, path: str) -> Any:
+    """What the cluster's REST API answers."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{cluster.rest}/{path}") as answer:
         return json.load(answer)
+
+
+def running(cluster: StandaloneCluster, job: str) -> list[int]:
+    """The parallelisms of a job's vertices, of those whose tasks all run."""
+    vertices = ask(cluster, f"jobs/{job}")["vertices"]
+    return sorted(vertex["parallelism"] for vertex in vertices if vertex["status"] == "RUNNING")
 
 
 def run(
@@ -92,7 +106,7 @@ def run(
 ) -> tuple[int, str, float]:
     """`flink run` a job, of a role of three unless said otherwise: exit code, what it printed, seconds."""
     script = folder / "job.py"
-    script.write_text(text.format(programs=PROGRAMS, before=before, **values))
+    script.write_text(text.format(programs=PROGRAMS, before=before, **(values or THREE)))
     command = [str(HOME / "bin" / "flink"), "run", "-pyclientexec", sys.executable, "-py", str(script)]
     began = time.monotonic()
     done = subprocess.run(
@@ -122,16 +136,34 @@ def test_a_session_cluster_with_too_few_slots(tmp_path: Path) -> None:
 @pytest.mark.timeout(180)
 def test_the_adaptive_scheduler_does_not_run_fewer_nodes(tmp_path: Path) -> None:
     """It starts the job with the slots that there are; the first node to see it ends the job for good."""
-    with cluster_of(
-        tmp_path,
-        taskmanager__numberOfTaskSlots="2",
-        jobmanager__scheduler="adaptive",
-        jobmanager__adaptive_scheduler__submission__resource_stabilization_timeout="1 s",
-    ) as cluster:
+    with cluster_of(tmp_path, taskmanager__numberOfTaskSlots="2", **ADAPTIVE) as cluster:
         code, output, seconds = run(cluster, tmp_path, f"{UNCHECKED}; {RESTARTED}")
         print(f"ended after {seconds:.1f} s")
         assert code != 0
         assert "role worker was planned with parallelism 3 and runs with 2: an ML cluster needs all" in output
+
+
+@pytest.mark.timeout(240)
+def test_the_adaptive_scheduler_gets_a_lost_taskmanager_back(tmp_path: Path) -> None:
+    """Until then each attempt with fewer nodes fails, as often as the restart strategy allows."""
+    settings = {
+        "taskmanager__numberOfTaskSlots": "1",
+        "restart_strategy__type": "fixed-delay",
+        "restart_strategy__fixed_delay__attempts": "1000",
+        "restart_strategy__fixed_delay__delay": "500 ms",
+    }
+    with cluster_of(tmp_path, workers=2, **ADAPTIVE, **settings) as cluster:
+        code, output, _ = run(cluster, tmp_path, nodes=2, slots_s=60, after="")
+        assert code == 0, output
+        (job,) = (each["jid"] for each in ask(cluster, "jobs/overview")["jobs"])
+        eventually(lambda: running(cluster, job) == [1, 2], timeout_s=60)
+        cluster.taskmanager.kill()
+        history = f"jobs/{job}/exceptions"
+        eventually(
+            lambda: "planned with parallelism 2 and runs with 1" in str(ask(cluster, history)), timeout_s=60
+        )
+        cluster.replace_taskmanager()
+        eventually(lambda: running(cluster, job) == [1, 2], timeout_s=60)
 
 
 @pytest.mark.timeout(240)
