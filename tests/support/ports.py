@@ -11,9 +11,3 @@ def free_ports(count: int) -> list[int]:
     with ExitStack() as stack:
         listening = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
         return [server.getsockname()[1] for server in listening]
-
-
-def answers(port: int, address: str = "127.0.0.1") -> bool:
-    """Whether somebody listens on `port` of `address`."""
-    with socket.socket() as asking:
-        return asking.connect_ex((address, port)) == 0

@@ -15,7 +15,7 @@ import psutil
 import pyflink
 
 from ml_framework.testing.waiting import eventually
-from support.ports import answers, free_ports
+from support.ports import free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -95,7 +95,7 @@ class StandaloneCluster:
         try:
             script, *arguments = ["jobmanager"] if self._job is None else ["standalone-job", *self._job]
             self._start(script, self._master, "jobmanager", arguments)
-            eventually(lambda: answers(self.rest, self._master.address), timeout_s=_START_WITHIN_S)
+            eventually(self._answers, timeout_s=_START_WITHIN_S)
             for index in range(len(self._workers)):
                 self._start_worker(index)
         except BaseException:
@@ -130,6 +130,13 @@ class StandaloneCluster:
     def logs(self) -> list[Path]:
         """What they have printed."""
         return sorted(self.folder.glob("*.log"))
+
+    def _answers(self) -> bool:
+        """Whether the REST API does, as seen from where it runs: nobody else may see it."""
+        connect = f"</dev/tcp/{self._master.address}/{self.rest}"
+        return not subprocess.run(
+            [*self._master.enter, "bash", "-c", connect], capture_output=True, check=False
+        ).returncode
 
     def _addresses(self) -> dict[str, str]:
         return {
