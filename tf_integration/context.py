@@ -150,7 +150,7 @@ class TFContext(NodeContext):
             return super()._meet_peers()
         addresses = [*self.addresses.get(roles.CHIEF, ()), *self.addresses[roles.WORKER]]
         hosts = [address.rpartition(":")[0].strip("[]") for address in addresses]
-        return Peers.meet(self.rank, hosts, self._tell)
+        return Peers.meet(self.rank, hosts, self._tell, bind_host=self.bind_host)
 
     def _tell(self, numbers: tuple[int, int]) -> tuple[int, int]:
         """Hand the numbers of rank 0 to every worker, by the strategy's own means; others give zeros."""

@@ -51,6 +51,7 @@ class TFRunner(PythonRunner):
 
     binds_address: ClassVar[bool] = True  # TensorFlow's server cannot be handed a descriptor
     preload: ClassVar[tuple[str, ...]] = ("tf_integration.context",)
+    interface_variables: ClassVar[Mapping[str, str]] = {"NCCL_SOCKET_IFNAME": "={}"}
     late_variables: ClassVar[frozenset[str]] = frozenset(("TF_CONFIG",))
 
     context: str = "tf_integration.context:TFContext"
@@ -81,7 +82,7 @@ class TFRunner(PythonRunner):
             launch,
             rank=peers.index(attempt.node),
             world_size=len(peers),
-            local_world_size=hosts.count(attempt.host),
+            local_world_size=hosts.count(attempt.host.advertised),
         )
         if roles.uses_parameter_servers(attempt.node, attempt.cluster):
             launch = parameter_server.adapted(launch)

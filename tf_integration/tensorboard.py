@@ -35,7 +35,7 @@ def serve(ctx: NodeContext) -> None:
     board = program.TensorBoard([*default.get_static_plugins(), *theirs], server_class=Server)
     board.configure(
         logdir=ctx.params["log_dir"],
-        host=host.strip("[]"),
+        host=ctx.bind_host,
         port=int(port),
         load_fast="false",  # else another process reads the events
         reload_interval=ctx.params["reload_interval_s"],

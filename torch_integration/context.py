@@ -89,7 +89,7 @@ class TorchContext(NodeContext):
         if self.world_size == 1:
             return super()._meet_peers()
         hosts = [address.rpartition(":")[0].strip("[]") for address in self.addresses[self.role]]
-        return Peers.meet(self.rank, hosts, self._tell)
+        return Peers.meet(self.rank, hosts, self._tell, bind_host=self.bind_host)
 
     def _tell(self, numbers: tuple[int, int]) -> tuple[int, int]:
         """Hand the numbers of rank 0 to every rank."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -15,6 +14,9 @@ if TYPE_CHECKING:
 
 BACKEND_VARIABLE = "MLFLINK_TORCH_BACKEND"
 """How the runner tells the context in the user's process which backend to use."""
+
+_INTERFACE_VARIABLES = {"GLOO_SOCKET_IFNAME": "{}", "NCCL_SOCKET_IFNAME": "={}"}  # NCCL matches the beginning
+"""Without them gloo takes the address of the host's name, and NCCL the first interface."""
 
 _ECHOES = re.compile(
     r"connection closed by peer|connection reset|connection refused|broken pipe|socket closed|read error|"
@@ -42,6 +44,7 @@ class TorchRunner(PythonRunner):
     """
 
     preload: ClassVar[tuple[str, ...]] = ("torch_integration.context", "torch._dynamo")  # for any optimizer
+    interface_variables: ClassVar[Mapping[str, str]] = _INTERFACE_VARIABLES
     late_variables: ClassVar[frozenset[str]] = frozenset(
         ("MASTER_ADDR", "MASTER_PORT", "RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
     )
@@ -58,20 +61,17 @@ class TorchRunner(PythonRunner):
         """The variables of the process; what the user gave in `env` wins."""
         role = attempt.cluster.addresses[attempt.node.role]
         hosts = [address.rpartition(":")[0] for address in role]
-        local_world_size = hosts.count(attempt.host)
         master_host, _, master_port = role[0].rpartition(":")
         variables = {
             "MASTER_ADDR": master_host,
             "MASTER_PORT": master_port,
             "RANK": str(attempt.node.index),
             "WORLD_SIZE": str(attempt.parallelism),
-            "LOCAL_RANK": str(hosts[: attempt.node.index].count(attempt.host)),
-            "LOCAL_WORLD_SIZE": str(local_world_size),
+            "LOCAL_RANK": str(hosts[: attempt.node.index].count(attempt.host.advertised)),
+            "LOCAL_WORLD_SIZE": str(hosts.count(attempt.host.advertised)),
             THREADS_VARIABLE: str(threads_of(attempt, self.threads)),
             BACKEND_VARIABLE: self.backend or ("cpu:gloo,cuda:nccl" if attempt.gpus else "gloo"),
         }
-        if all(_is_loopback(host) for host in hosts):
-            variables["GLOO_SOCKET_IFNAME"] = "lo"  # else gloo asks the resolver for this host's name
         return {**variables, **super().environment(attempt)}
 
     def is_collateral(self, error: Mapping[str, Any]) -> bool:
@@ -80,10 +80,3 @@ class TorchRunner(PythonRunner):
         return name in _PEER_ERRORS or (
             name == "RuntimeError" and bool(_ECHOES.search(str(error["message"])))
         )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -61,6 +61,7 @@ class NodeContext:
         device: where to compute; a string, or what the framework has for it.
         schema: the input's columns, names and types, in order; empty without input.
         addresses: role to ``host:port`` of each of its nodes, in order of index.
+        bind_host: where this node listens, for a server of its own: a name or an address, without brackets.
         log_dir: folder for this attempt's logs.
         stopping: a `threading.Event`, set when this process is asked to end in good order.
         metrics: takes numbers, ``ctx.metrics.log(loss=loss)``.
@@ -80,6 +81,7 @@ class NodeContext:
         self.params: Mapping[str, Any] = launch.params
         self.device: Any = launch.device
         self.addresses: Mapping[str, list[str]] = launch.addresses
+        self.bind_host = launch.bind_host
         self.log_dir = Path(launch.log_dir)
         self.stopping = control.stopping
         self.metrics = Metrics(lambda numbers: control.send({"numbers": dict(numbers)}))

@@ -14,6 +14,8 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, NamedTuple, Self
 
+from ml_framework.host import family_of
+
 if TYPE_CHECKING:
     from types import TracebackType
 
@@ -55,11 +57,10 @@ class Door:
     """
 
     def __init__(self, host: str, size: int) -> None:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
         with ExitStack() as stack:
             # Strangers wait in that queue as well: it has room for more than the ranks.
             server = stack.enter_context(
-                socket.create_server((host, 0), family=family, backlog=size + _MOST_STRANGERS)
+                socket.create_server((host, 0), family=family_of(host), backlog=size + _MOST_STRANGERS)
             )
             server.settimeout(0)
             self.port: int = server.getsockname()[1]

@@ -38,7 +38,8 @@ class Descriptors:
 class Launch:
     """Everything that a user's process needs to know to run one attempt.
 
-    `job_id` is that of this run of the job, the same over its restarts.
+    `bind_host` is where the process listens, a name or an address without brackets; `addresses` are where the
+    nodes are reached. `job_id` is that of this run of the job, the same over its restarts.
     `entrypoint` is ``module:function``, or None where `callable_file` holds a cloudpickled callable.
     `context` is the ``module:class`` of the `NodeContext` that user code gets. `restored` is the number of
     pieces of checkpointed state that come through the in-queue before anything else.
@@ -53,6 +54,7 @@ class Launch:
     local_world_size: int
     attempt: int
     params: Mapping[str, Any]
+    bind_host: str
     log_dir: str
     error_file: str
     context: str

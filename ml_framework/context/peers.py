@@ -75,7 +75,12 @@ class Peers:
 
     @classmethod
     def meet(
-        cls, rank: int, hosts: Sequence[str], tell: Callable[[tuple[int, int]], tuple[int, int]]
+        cls,
+        rank: int,
+        hosts: Sequence[str],
+        tell: Callable[[tuple[int, int]], tuple[int, int]],
+        *,
+        bind_host: str,
     ) -> Peers:
         """Connect all ranks.
 
@@ -83,14 +88,16 @@ class Peers:
 
         Args:
             rank: of this process.
-            hosts: of each rank, two at least.
+            hosts: by which each rank is reached, two at least.
             tell: hands two numbers of rank 0 to every rank, once: how they hear where rank 0 listens.
+
+            bind_host: where this process listens.
 
         Raises:
             OSError: they cannot connect.
         """
         size = len(hosts)
-        with Door(hosts[rank], size) as door:
+        with Door(bind_host, size) as door:
             mine = door.port
             port, key = tell((0, 0) if rank else (mine, secrets.randbits(KEY_BITS)))
             everybody = struct.Struct(f"<{size}q")

@@ -14,6 +14,7 @@ import grpc.aio
 
 from ml_framework.config import RestartPolicy, Timeouts, restart_from_json, timeouts_from_json
 from ml_framework.errors import PlanError
+from ml_framework.host import Host
 from ml_framework.master.executor import Executor
 from ml_framework.master.gate import Gate
 from ml_framework.master.machine import StateMachine, TableMachine
@@ -47,7 +48,7 @@ class MasterConfig:
     token: str = field(repr=False)
     timeouts: Timeouts = field(default_factory=Timeouts)
     restart: RestartPolicy = field(default_factory=RestartPolicy)
-    host: str = "127.0.0.1"
+    host: Host = field(default_factory=lambda: Host("127.0.0.1"))
     port: int = 0
     machine: StateMachine = field(default_factory=TableMachine)
 
@@ -61,7 +62,7 @@ class MasterConfig:
                 token=data["token"],
                 timeouts=timeouts_from_json(data["timeouts"]),
                 restart=restart_from_json(data["restart"]),
-                host=data["host"],
+                host=Host.from_json(data),
                 port=data["port"],
                 machine=TableMachine() if pickled is None else cloudpickle.loads(base64.b64decode(pickled)),
             )
@@ -73,7 +74,7 @@ class MasterServer:
     """A running AM. Use as an async context manager; leaving it breaks off every conversation.
 
     Attributes:
-        address: where it listens, ``host:port``.
+        address: where it is reached, ``host:port``.
     """
 
     def __init__(self, config: MasterConfig, announce: Announce) -> None:
@@ -87,9 +88,13 @@ class MasterServer:
 
     async def __aenter__(self) -> MasterServer:
         add_ApplicationMasterServicer_to_server(Service(self._executor), self._server)
-        port = self._server.add_insecure_port(f"{self._config.host}:{self._config.port}")
+        host = self._config.host
+        try:
+            port = self._server.add_insecure_port(host.listening_at(self._config.port))
+        except RuntimeError as error:
+            raise PlanError(host.cannot_listen(error)) from error
         await self._server.start()
-        self.address = f"{self._config.host}:{port}"
+        self.address = host.reached_at(port)
         self._announce({"event": "listening", "address": self.address})
         return self
 

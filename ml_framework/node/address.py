@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import socket
+from typing import TYPE_CHECKING
+
+from ml_framework.host import family_of
+
+if TYPE_CHECKING:
+    from ml_framework.host import Host
 
 
 class Address:
     """Binds ports of `host` for the processes of one node.
 
     Args:
-        host: name or address.
+        host: where they listen, and are reached.
         kept: the processes bind the address themselves (`Runner.binds_address`). One port is then held for
             all of them, beside the socket of whichever runs; else each gets a listening socket of its own.
 
@@ -17,14 +23,14 @@ class Address:
         ready: there is an address for a process that is to start.
     """
 
-    def __init__(self, host: str, *, kept: bool) -> None:
+    def __init__(self, host: Host, *, kept: bool) -> None:
         self._host = host
         self.ready = False
         self._kept = kept
         self._socket: socket.socket | None = None
 
     def bind(self) -> str:
-        """Be at an address that is free for a new process; returns it, ``host:port``.
+        """Be at an address that is free for a new process; returns where it is reached, ``host:port``.
 
         Raises:
             OSError: there is no such host, or no free port.
@@ -34,7 +40,7 @@ class Address:
         if self._socket is None:
             self._socket = self._bound()
         self.ready = True
-        return f"{self._host}:{self._socket.getsockname()[1]}"
+        return self._host.reached_at(self._socket.getsockname()[1])
 
     def take(self) -> socket.socket | None:
         """The listening socket, for the process that starts; None where that binds the address itself."""
@@ -52,13 +58,13 @@ class Address:
             self._socket = None
 
     def _bound(self) -> socket.socket:
-        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        host = self._host.bound
         if not self._kept:
-            return socket.create_server((self._host, 0), family=family)
-        bound = socket.socket(family)
+            return socket.create_server((host, 0), family=family_of(host))
+        bound = socket.socket(family_of(host))
         try:
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            bound.bind((self._host, 0))  # it never listens, so it takes no connection from who does
+            bound.bind((host, 0))  # it never listens, so it takes no connection from who does
         except OSError:
             bound.close()
             raise

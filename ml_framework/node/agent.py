@@ -189,7 +189,7 @@ class Agent:
         try:
             address = self._address.bind()
         except OSError as error:
-            self._fail(f"cannot listen on {self._assignment.host}: {error}")
+            self._fail(self._assignment.host.cannot_listen(error))
             return
         self._send(wire.Registered, address=address)
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ml_framework.config import Timeouts, timeouts_from_json
-from ml_framework.errors import ProtocolError
+from ml_framework.errors import PlanError, ProtocolError
+from ml_framework.host import Host
 from ml_framework.runner.base import Program
 from ml_framework.spec import NodeId, Token
 
@@ -27,7 +28,7 @@ class Assignment:
         node: role and index.
         parallelism: of the role, at least 1.
         execution_attempt: Flink's attempt number of this subtask, from 0.
-        host: name or address under which the node listens.
+        host: where the node listens, and the others reach it.
         directory: private to the node, made by the parent, removed by the agent.
         log_dir: where logs of user processes go; kept.
         program: what the role runs.
@@ -46,7 +47,7 @@ class Assignment:
     node: NodeId
     parallelism: int
     execution_attempt: int
-    host: str
+    host: Host
     directory: Path
     log_dir: Path
     program: Program
@@ -84,7 +85,7 @@ class Assignment:
                 node=NodeId(data["role"], data["index"]),
                 parallelism=data["parallelism"],
                 execution_attempt=data["execution_attempt"],
-                host=data["host"],
+                host=Host.from_json(data),
                 directory=Path(data["directory"]),
                 log_dir=Path(data["log_dir"]),
                 program=_program(data["program"]),
@@ -97,6 +98,8 @@ class Assignment:
                 gpus=tuple(data.get("gpus") or ()),
                 standby=bool(data.get("standby", False)),
             )
+        except PlanError as error:
+            raise ProtocolError(f"the assignment is not usable: {error}") from error
         except (KeyError, TypeError, ValueError) as error:
             raise ProtocolError(f"the assignment is not usable: {type(error).__name__}: {error}") from error
 

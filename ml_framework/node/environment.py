@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import ml_framework.runner
+from ml_framework.node.interface import interface_of
 
 if TYPE_CHECKING:
     from ml_framework.node.assignment import Assignment
@@ -18,10 +19,12 @@ _PACKAGES = ("ml_framework", "torch_integration", "tf_integration", "onnx_integr
 def environment(assignment: Assignment, command: Command) -> dict[str, str]:
     """The agent's environment, the node's GPUs, what the job and the runner add, and the module search path.
 
+    Beneath all of it is what names the network interface.
+
     The runner's folders come first, then the ``PYTHONPATH`` that was there. An interpreter that is not the
     agent's own gets our packages last, and nothing else of what is installed next to them.
     """
-    merged = {**os.environ, **_gpus(assignment), **assignment.env, **command.env}
+    merged = {**_interface(assignment), **os.environ, **_gpus(assignment), **assignment.env, **command.env}
     folders = [*command.python_path, *filter(None, merged.get("PYTHONPATH", "").split(os.pathsep))]
     if assignment.program.python is not None:
         folders.append(str(_own_packages(assignment.directory / "packages")))
@@ -33,6 +36,13 @@ def _gpus(assignment: Assignment) -> dict[str, str]:
     if not assignment.gpus:
         return {}
     return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": ",".join(assignment.gpus)}
+
+
+def _interface(assignment: Assignment) -> dict[str, str]:
+    """The runner's `interface_variables`; none where no interface has the node's address, as behind NAT."""
+    host, variables = assignment.host, assignment.program.runner.interface_variables
+    name = variables and (interface_of(host.bound) or interface_of(host.advertised.strip("[]")))
+    return {variable: around.format(name) for variable, around in variables.items()} if name else {}
 
 
 def _own_packages(folder: Path) -> Path:

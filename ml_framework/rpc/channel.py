@@ -156,7 +156,10 @@ def _metadata(token: str) -> _Metadata:
 
 
 def _silent(address: str, waited_s: float) -> MasterUnreachable:
-    return MasterUnreachable(f"the application master at {address} did not answer within {waited_s:g} s")
+    return MasterUnreachable(
+        f"the application master at {address} did not answer within {waited_s:g} s: where that is no "
+        "address of its TaskManager from here, set taskmanager.host or mlonflink.advertised-host there"
+    )
 
 
 def _translated(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ml_framework.context.launch import Descriptors
+    from ml_framework.host import Host
     from ml_framework.spec import ClusterSpec, NodeId
 
 
@@ -57,7 +58,7 @@ class Attempt:
     job_name: str
     job_id: str
     """Of this run of the job: the same over its restarts."""
-    host: str
+    host: Host
     directory: Path
     """Private to this attempt, removed by the agent: `context.json`, `error.json`, pickled callables."""
     log_dir: Path
@@ -98,12 +99,15 @@ class Runner(ABC):
             is complete when it has come.
         preload: modules that take long to load and that its process, a Python one, loads in any case: what is
             kept ready for the next attempt has loaded them (`JobConfig.standby`).
+        interface_variables: environment variables that tell a framework which network interface to use, as
+            formats for the name of the one that carries the node's address. Whoever sets them wins.
         late_variables: environment variables that loading these modules does not depend on, and whose values
             may differ from attempt to attempt.
     """
 
     binds_address: ClassVar[bool] = False
     preload: ClassVar[tuple[str, ...]] = ()
+    interface_variables: ClassVar[Mapping[str, str]] = {}
     late_variables: ClassVar[frozenset[str]] = frozenset()
     answers_checkpoints: bool = False
 

@@ -28,4 +28,5 @@ def threads_of(attempt: Attempt, threads: int | None, roles: Collection[str] = (
     """`threads`, or a share of the host's CPUs: even among the nodes of `roles`, of its own for none."""
     addresses = attempt.cluster.addresses
     sharing = ClusterSpec({role: addresses.get(role, ()) for role in roles or (attempt.node.role,)})
-    return threads or max(1, len(os.sched_getaffinity(0)) // max(1, sharing.nodes_on(attempt.host)))
+    nodes = sharing.nodes_on(attempt.host.advertised)
+    return threads or max(1, len(os.sched_getaffinity(0)) // max(1, nodes))

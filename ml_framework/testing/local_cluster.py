@@ -187,6 +187,7 @@ class LocalCluster:
                 "timeouts": to_json(self._timeouts),
                 "restart": to_json(self._restart),
                 "host": "127.0.0.1",
+                "bind_host": "127.0.0.1",
                 "port": 0,
                 "token": self.token,
                 "machine": None,

@@ -79,6 +79,7 @@ class LocalNode(Child):
             "parallelism": parallelism,
             "execution_attempt": execution_attempt,
             "host": _HOST,
+            "bind_host": _HOST,
             "directory": str(self.directory),
             "log_dir": str(log_dir),
             "program": base64.b64encode(cloudpickle.dumps(program)).decode(),

@@ -64,6 +64,7 @@ class Task:
             "local_world_size": 1,
             "attempt": 0,
             "params": {},
+            "bind_host": "127.0.0.1",
             "log_dir": str(folder),
             "error_file": str(folder / "error.json"),
         }

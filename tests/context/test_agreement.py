@@ -51,7 +51,7 @@ def together(work: Callable[[int, Peers], Any], teller: Teller | None = None) ->
     meeting = teller or Teller()
 
     def worker(rank: int) -> Any:
-        with closing(Peers.meet(rank, [HOST] * WORLD_SIZE, meeting.tell)) as peers:
+        with closing(Peers.meet(rank, [HOST] * WORLD_SIZE, meeting.tell, bind_host=HOST)) as peers:
             return work(rank, peers)
 
     with ThreadPoolExecutor(WORLD_SIZE) as threads:

@@ -27,6 +27,7 @@ CONFIG = {
     "timeouts": to_json(Timeouts()),
     "restart": to_json(RestartPolicy()),
     "host": "127.0.0.1",
+    "bind_host": "127.0.0.1",
     "port": 0,
     "token": "the-secret",
     "machine": None,
@@ -96,7 +97,16 @@ def test_it_goes_with_its_parent_and_keeps_its_secret() -> None:
 
 @pytest.mark.parametrize(
     ("change", "cause"),
-    [({"job": {}}, "configuration is not usable"), ({"timeouts": {"gang": -1}}, "Timeouts.gang is")],
+    [
+        ({"job": {}}, "configuration is not usable"),
+        ({"timeouts": {"gang": -1}}, "Timeouts.gang is"),
+        ({"host": "0.0.0.0"}, "announces 0.0.0.0, to which nobody can connect: set taskmanager.host"),
+        (
+            {"host": "192.0.2.7", "bind_host": "192.0.2.7"},
+            "set taskmanager.host or mlonflink.advertised-host",
+        ),
+        ({"bind_host": "192.0.2.7"}, "That is mlonflink.bind-host: set it to an address of this host"),
+    ],
 )
 def test_an_unusable_configuration_is_a_failure_with_a_reason(change: dict[str, Any], cause: str) -> None:
     """The parent hears why on standard output, not only in the log."""

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from ml_framework.context.launch import Descriptors
 from ml_framework.context.pulse import Pulse
+from ml_framework.host import Host
 from ml_framework.node.attempt import Listeners, RunningAttempt
 from ml_framework.node.memory import MemoryWatch
 from ml_framework.node.standby import Processes
@@ -32,7 +33,7 @@ def test_a_process_that_has_just_ended_can_still_be_stopped(tmp_path):
         program=Program(PythonRunner("m:f")),
         job_name="job",
         job_id="17",
-        host="127.0.0.1",
+        host=Host("127.0.0.1"),
         directory=directory,
         log_dir=tmp_path,
         descriptors=Descriptors(3, None),

@@ -11,6 +11,7 @@ import pytest
 
 from ml_framework.context.launch import Descriptors, Launch
 from ml_framework.errors import PlanError
+from ml_framework.host import Host
 from ml_framework.runner import Attempt, Program, PythonRunner
 from ml_framework.spec import ClusterSpec, NodeId
 
@@ -27,7 +28,7 @@ def attempt(runner: PythonRunner, directory: Path) -> Attempt:
         program=Program(runner, codec="json", max_rows=7),
         job_name="job",
         job_id="17",
-        host="a",
+        host=Host("a"),
         directory=directory,
         log_dir=directory / "logs",
         descriptors=Descriptors(control=3, listen=4, pulse=5),
@@ -54,6 +55,7 @@ def test_the_launch_holds_all_that_the_process_needs(tmp_path):
         local_world_size=2,
         attempt=1,
         params={"lr": 0.1},
+        bind_host="a",
         log_dir=str(tmp_path / "logs"),
         error_file=str(tmp_path / "error.json"),
         context="ml_framework.context:NodeContext",

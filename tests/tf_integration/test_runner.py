@@ -14,6 +14,7 @@ import pytest
 import tf_integration
 from ml_framework.context.launch import Descriptors
 from ml_framework.errors import PlanError
+from ml_framework.host import Host
 from ml_framework.runner import Attempt, Program
 from ml_framework.spec import ClusterSpec, NodeId
 from tf_integration import TFRunner
@@ -37,7 +38,7 @@ def attempt(runner: TFRunner, role: str, index: int, addresses: dict[str, tuple[
         program=Program(runner),
         job_name="job",
         job_id="17",
-        host=addresses[role][index].rpartition(":")[0],
+        host=Host(addresses[role][index].rpartition(":")[0]),
         directory=Path(),
         log_dir=Path(),
         descriptors=Descriptors(3, None),

@@ -15,6 +15,7 @@ import pytest
 from ml_framework.codec import Schema, plan_layout
 from ml_framework.context.control import ControlSocket
 from ml_framework.context.launch import Descriptors
+from ml_framework.host import Host
 from ml_framework.runner import Attempt, Program
 from ml_framework.spec import ClusterSpec, NodeId
 from ml_framework.testing.flink_end import FlinkEnd
@@ -75,7 +76,7 @@ class Node:
             program=program,
             job_name="job",
             job_id="17",
-            host="127.0.0.1",
+            host=Host("127.0.0.1"),
             directory=folder,
             log_dir=folder,
             descriptors=Descriptors(control.detach(), listening.detach(), *self._queues()),

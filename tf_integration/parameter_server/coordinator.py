@@ -202,7 +202,7 @@ class CoordinatorContext(TFContext):
         cluster = {role: list(self.addresses[role]) for role in SERVERS}
         if self.role == roles.WORKER:
             self._server = new_server(self._launch)
-            self._port, address = bound_beside(cluster[roles.WORKER][0])
+            self._port, address = bound_beside(self._launch)
             cluster[roles.CHIEF] = [address]
         else:
             cluster[roles.CHIEF] = list(self.addresses[roles.CHIEF])

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from ml_framework.context import NodeContext
 from ml_framework.context.peers import Peers
+from ml_framework.host import family_of
 from tf_integration import roles, tensors
 from tf_integration.log import say, tamed
 from tf_integration.parameter_server.feed import Feed
@@ -71,13 +72,13 @@ def new_server(launch: Launch) -> Any:
         return tf.distribute.Server(cluster, job_name=launch.role, task_index=launch.index)
 
 
-def bound_beside(address: str) -> tuple[socket.socket, str]:
-    """A further port on the host of `address`: the socket that keeps it from everybody else, and its address.
+def bound_beside(launch: Launch) -> tuple[socket.socket, str]:
+    """A further port on the host of a node: the socket that keeps it from everybody else, and its address.
 
     TensorFlow can listen there all the same, as it does at the nodes' addresses.
     """
-    host = address.rpartition(":")[0]
-    kept = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    kept = socket.socket(family_of(launch.bind_host))
     kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    kept.bind((host.strip("[]"), 0))
+    kept.bind((launch.bind_host, 0))
+    host = launch.addresses[launch.role][launch.index].rpartition(":")[0]
     return kept, f"{host}:{kept.getsockname()[1]}"

@@ -57,8 +57,8 @@ final class AmOperator extends AbstractStreamOperator<Byte>
             throw new NodeFailure("the application master could not be started with " + python.python + ": "
                     + error.getMessage());
         }
-        String host = getRuntimeContext().getTaskManagerRuntimeInfo().getTaskManagerExternalAddress();
-        process.send(settings.configuration(Host.of(host), token));
+        Host host = Host.of(getRuntimeContext().getTaskManagerRuntimeInfo());
+        process.send(settings.configuration(host, token));
     }
 
     @Override

@@ -59,9 +59,9 @@ public final class MasterSettings implements Serializable {
     }
 
     /** The first line that the AM process reads. */
-    ObjectNode configuration(String host, String token) {
+    ObjectNode configuration(Host host, String token) {
         ObjectNode line = Json.object(configuration);
         line.set("job", Json.object(job));
-        return line.put("host", host).put("token", token);
+        return host.addTo(line).put("token", token);
     }
 }

@@ -171,12 +171,12 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
         String jobId = getRuntimeContext().getJobInfo().getJobId().toString();
         ObjectNode assignment = Json.object(settings.assignment());
         gpus.indices().forEach(assignment.putArray("gpus")::add);
-        return assignment
+        Host host = Host.of(getRuntimeContext().getTaskManagerRuntimeInfo());
+        return host.addTo(assignment)
                 .put("job_id", jobId)
                 .put("log_dir", assignment.get("log_dir").asText() + "/" + jobId + "/" + assignment.get("job_name").asText())
                 .put("index", task.getIndexOfThisSubtask())
                 .put("execution_attempt", task.getAttemptNumber())
-                .put("host", Host.of(getRuntimeContext().getTaskManagerRuntimeInfo().getTaskManagerExternalAddress()))
                 .put("directory", path.toString())
                 .put("input_queue", path.resolve("in").toString())
                 .put("output_queue", path.resolve("out").toString())
