@@ -17,6 +17,7 @@ help:
 	@echo "make bench        measure the data path"
 	@echo "make bench-inference  measure scoring a stream"
 	@echo "make chaos        hit jobs with faults: RUNS=n SEED=a"
+	@echo "make netns-test   jobs on several hosts that are network namespaces, as root (some minutes)"
 	@echo "make check        lint, format, types, Java warnings, import arrows"
 	@echo "make proto        generate the gRPC code anew"
 	@echo "make clean        remove what make created"
@@ -65,6 +66,12 @@ test: $(STAMP) $(JAR)
 cluster-test: $(STAMP) $(JAR)
 	@echo "==> running jobs on a standalone cluster (some minutes)"
 	@$(BIN)/python -m pytest -m cluster -o faulthandler_timeout=0 tests/cluster
+
+# Not part of `test`: it takes root, and a JobManager and three TaskManagers of its own.
+.PHONY: netns-test
+netns-test: $(STAMP) $(JAR)
+	@echo "==> running jobs on hosts that are network namespaces (some minutes)"
+	@$(BIN)/python -m pytest -m netns tests/netns
 
 .PHONY: bench
 bench: $(STAMP) $(JAR)

@@ -166,17 +166,16 @@ class Translation:
         }
 
 
-<<<<<<< HEAD
 def _url_safe(name: str) -> str:
     """`name`, or one like it for no other name."""
     safe = re.sub(r"[^\w.-]", "-", name, flags=re.ASCII)
     return safe if safe == name else f"{safe}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
-=======
+
+
 def _group(plan: JobPlan, role: RolePlan) -> dict[str, Any]:
     """The slot sharing group of a role, and the size of its slots, None for Flink's own."""
     group = plan.group(role)
     return {"name": group, "size": plan.sizes.get(group)}
->>>>>>> e45269a (A role's nodes have resources of their own: slots, cores, memory, GPUs)
 
 
 def _pickled(value: object) -> str:

@@ -1,29 +1,35 @@
-"""One cluster for all tests: a JobManager and three TaskManagers, each on a host of its own."""
+"""One cluster for all tests: a JobManager and three TaskManagers, each on a host of its own.
+
+The folder that the hosts share has the cluster's configuration, its checkpoints and the rows that come out:
+it stands for object storage.
+"""
 
 from __future__ import annotations
 
 import csv
+import re
 import subprocess
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 from support.namespaces import Network, missing
 from support.standalone import HOME, StandaloneCluster
+
+from ml_framework.testing.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from support.namespaces import NamespaceHost
 
+CLEAN_WITHIN_S = 20.0
 _JOB = Path(__file__).parent / "job.py"
-_SETTINGS = {
-    "taskmanager.numberOfTaskSlots": "1",
-    "heartbeat.interval": "1000",
-    "heartbeat.timeout": "5000",
-}
+_SETTINGS = {"taskmanager.numberOfTaskSlots": "1"}
 
 
 @dataclass(frozen=True)
@@ -33,38 +39,63 @@ class Hosts:
     Args:
         network: that connects the hosts.
         cluster: on its hosts.
+        shared: the folder that all hosts see.
     """
 
     network: Network
     cluster: StandaloneCluster
+    shared: Path
 
     @property
     def workers(self) -> list[NamespaceHost]:
         """Where the TaskManagers run, one each."""
         return self.network.hosts[1:]
 
-    def submit(self, name: str, folder: Path, rows: int, **options: str) -> subprocess.Popen[str]:
-        """Start ``flink run`` where the JobManager runs; it ends with the job.
+    @contextmanager
+    def submitted(
+        self, name: str, folder: Path, rows: int, **options: str
+    ) -> Iterator[subprocess.Popen[str]]:
+        """``flink run`` where the JobManager runs; it ends with the job, and is ended with the block.
 
         Args:
-            name: of the job.
+            name: of the job, see `netns.job`.
             folder: that all hosts see.
             rows: how many.
-            options: of Flink, with ``_`` for a dot and ``__`` for a dash.
+            options: of Flink, with ``__`` for a dot and ``_`` for a dash.
         """
-        settings = [f"-D{key.replace('__', '-').replace('_', '.')}={value}" for key, value in options.items()]
+        settings = [f"-D{key.replace('__', '.').replace('_', '-')}={value}" for key, value in options.items()]
         command = [str(HOME / "bin" / "flink"), "run", *settings, "-pyclientexec", sys.executable]
-        return subprocess.Popen(
+        with subprocess.Popen(
             [*self.network.hosts[0].host.enter, *command, "-py", str(_JOB), name, str(folder), str(rows)],
             env=self.cluster.variables,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-        )
+        ) as client:
+            try:
+                yield client
+            finally:
+                if client.poll() is None:
+                    for process in psutil.Process(client.pid).children(recursive=True):
+                        process.kill()
+                    print(client.communicate()[0])
 
-    def python(self, host: NamespaceHost) -> list[int]:
-        """The processes of jobs on `host`: application master, agents and user code."""
-        return [process.pid for process in host.processes() if "ml_framework." in " ".join(process.cmdline())]
+    def python(self) -> dict[psutil.Process, NamespaceHost]:
+        """The processes of jobs, and their hosts: application master, agents and user code."""
+        every = [(process, host) for host in self.workers for process in host.processes()]
+        return {process: host for process, host in every if _runs("ml_framework.", process)}
+
+    def of_the_master(self) -> NamespaceHost:
+        """Where the application master runs."""
+        return next(host for process, host in self.python().items() if _runs("ml_framework.master", process))
+
+
+def _runs(module: str, process: psutil.Process) -> bool:
+    """Whether `process` runs a module whose name begins so."""
+    try:
+        return f"-m {module}" in " ".join(process.cmdline())
+    except psutil.Error:  # it has just ended
+        return False
 
 
 @pytest.fixture(scope="session")
@@ -76,25 +107,23 @@ def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosts]:
     shared = tmp_path_factory.mktemp("shared")
     with Network(shared, 4) as network:
         master, *workers = (host.host for host in network.hosts)
-        with StandaloneCluster(
-            shared / "cluster", master=master, workers=workers, settings=_SETTINGS
-        ) as cluster:
-            yield Hosts(network, cluster)
+        folder = shared / "cluster"
+        with StandaloneCluster(folder, master=master, workers=workers, settings=_SETTINGS) as cluster:
+            yield Hosts(network, cluster, shared)
 
 
 @pytest.fixture
-def folder(hosts: Hosts, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
-    """A folder that all hosts see; afterwards no process of a job is left on any of them."""
-    shared = tmp_path_factory.getbasetemp() / "shared0" / request.node.name
+def folder(hosts: Hosts, request: pytest.FixtureRequest) -> Iterator[Path]:
+    """A folder that all hosts see; after the test no process of a job is left on any of them."""
+    shared = hosts.shared / re.sub(r"\W", "-", request.node.name)
     shared.mkdir()
-    return shared
+    yield shared
+    for host in hosts.workers:
+        hosts.network.restore(host)
+    eventually(lambda: not hosts.python(), timeout_s=CLEAN_WITHIN_S)
 
 
-def rows_in(folder: Path) -> list[tuple[int, str, int]]:
+def rows_in(folder: Path) -> list[list[str]]:
     """The rows that the job has committed."""
-    rows = []
-    for path in (folder / "rows").iterdir():
-        if not path.name.startswith((".", "_")):
-            with path.open(newline="") as lines:
-                rows += [(int(x), host, int(total)) for x, host, total in csv.reader(lines)]
-    return sorted(rows)
+    parts = [path for path in (folder / "rows").iterdir() if not path.name.startswith((".", "_"))]
+    return [row for path in parts for row in csv.reader(path.read_text().splitlines())]

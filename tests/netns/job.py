@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +11,9 @@ from pyflink.datastream import StreamExecutionEnvironment
 from pyflink.datastream.connectors.number_seq import NumberSequenceSource
 from pyflink.table import DataTypes, StreamTableEnvironment, TableDescriptor
 
-from ml_framework.config import JobConfig, Timeouts
+from ml_framework.config import JobConfig
 from ml_operator import MLJob
+from tf_integration import TFClusterConfig, TFRunner
 from torch_integration import TorchRunner
 
 if TYPE_CHECKING:
@@ -21,16 +21,22 @@ if TYPE_CHECKING:
 
 HOSTS = 3
 _OUTPUT = [("x", DataTypes.BIGINT()), ("host", DataTypes.STRING()), ("total", DataTypes.BIGINT())]
-_TIMEOUTS = Timeouts(heartbeat=timedelta(seconds=5), stop_grace=timedelta(seconds=2))
 
 
 def add_up(job: MLJob, numbers: Table, folder: Path) -> Table:
     """Ranks of a gloo group, one a host, add up the numbers."""
-    runner = TorchRunner("host_programs:add_up", {"go_on": str(folder / "go on"), "batch_size": 20})
+    runner = TorchRunner("torch_hosts:add_up", {"go_on": str(folder / "go on"), "batch_size": 20})
     return job.add_role("worker", runner=runner, parallelism=HOSTS, input=numbers, output=_OUTPUT)
 
 
-JOBS = {"add_up": add_up}
+def count_on_servers(job: MLJob, numbers: Table, folder: Path) -> Table:
+    """A TensorFlow cluster counts the numbers: a worker on each host, and parameter servers on two."""
+    runner = TFRunner("tensorflow_hosts:count_on_servers", {"told": str(folder / "told"), "batch_size": 50})
+    cluster = TFClusterConfig(workers=HOSTS, ps=2)
+    return cluster.add_to(job, runner=runner, input=numbers, output=_OUTPUT[:1])
+
+
+JOBS = {"add_up": add_up, "count_on_servers": count_on_servers}
 
 
 def main(name: str, folder: Path, rows: int) -> None:
@@ -38,7 +44,7 @@ def main(name: str, folder: Path, rows: int) -> None:
     env = StreamExecutionEnvironment.get_execution_environment()
     env.set_parallelism(1)
     tables = StreamTableEnvironment.create(env)
-    job = MLJob(env, name, JobConfig(_TIMEOUTS, log_dir=str(folder / "logs")), table_env=tables)
+    job = MLJob(env, name, JobConfig(log_dir=str(folder / "logs")), table_env=tables)
     job.add_am_role()
     source = NumberSequenceSource(1, rows)
     numbers = env.from_source(source, WatermarkStrategy.no_watermarks(), "numbers")

@@ -1,28 +1,111 @@
-"""Jobs over several hosts, which are network namespaces."""
+"""Jobs over several hosts, which are network namespaces, and what a host that is cut off does to them."""
 
 from __future__ import annotations
 
+import json
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 from netns.conftest import rows_in
 
+from ml_framework.testing.waiting import eventually
+
 if TYPE_CHECKING:
+    import subprocess
     from pathlib import Path
 
     from netns.conftest import Hosts
 
-pytestmark = [pytest.mark.netns, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.netns, pytest.mark.timeout(480)]
+
+STARTED_WITHIN_S = 180.0
+NOTICED_WITHIN_S = 60.0
+DONE_WITHIN_S = 180.0
+FAILED_WITHIN_S = 60.0
+CHECKPOINTS = {"execution__checkpointing__interval": "500 ms"}
 
 
 def test_ranks_on_three_hosts_add_up(hosts: Hosts, folder: Path) -> None:
+    """Each rank is on a host of its own, whose name leads to its loopback; all have the sum of all rows."""
     count = 3_000
     (folder / "go on").touch()
-    job = hosts.submit("add_up", folder, count)
-    output, _ = job.communicate(timeout=150)
+    with hosts.submitted("add_up", folder, count) as job:
+        succeeds(job)
+    assert_added_up(hosts, folder, count)
+
+
+def test_parameter_servers_count_for_workers_on_other_hosts(hosts: Hosts, folder: Path) -> None:
+    """A worker on each host, of which the first coordinates; servers on two: each row is counted once."""
+    count = 3_000
+    with hosts.submitted("count_on_servers", folder, count) as job:
+        succeeds(job)
+    assert sorted(int(x) for (x,) in rows_in(folder)) == list(range(1, count + 1))
+    told = json.loads((folder / "told").read_text())
+    assert (told["rows"], told["total"]) == (count, count * (count + 1) // 2)
+    found = {role: {of(address) for address in addresses} for role, addresses in told["addresses"].items()}
+    assert found["worker"] == {host.address for host in hosts.workers}
+    assert len(found["ps"]) == 2
+
+
+@pytest.mark.parametrize("with_master", [True, False], ids=["with the AM", "without it"])
+def test_a_host_that_comes_back_costs_no_row(hosts: Hosts, folder: Path, *, with_master: bool) -> None:
+    """In the middle of the training its cable is out until nobody trains any more: Flink restores the job."""
+    count = 60_000
+    options = {
+        **CHECKPOINTS,
+        "execution__checkpointing__dir": f"file://{folder}/checkpoints",
+        "restart-strategy__type": "fixed-delay",
+        "restart-strategy__fixed-delay__attempts": "20",
+        "restart-strategy__fixed-delay__delay": "1 s",
+    }
+    with hosts.submitted("add_up", folder, count, **options) as job:
+        eventually(lambda: rows_are_committed(folder), timeout_s=STARTED_WITHIN_S)
+        before = set(hosts.python())
+        cut_off = next(host for host in hosts.workers if (host == hosts.of_the_master()) is with_master)
+        hosts.network.cut(cut_off)
+        eventually(lambda: not before & set(hosts.python()), timeout_s=NOTICED_WITHIN_S)
+        (folder / "go on").touch()
+        hosts.network.restore(cut_off)
+        succeeds(job)
+    assert_added_up(hosts, folder, count)
+
+
+def test_a_host_that_stays_away_ends_a_job_without_restarts(hosts: Hosts, folder: Path) -> None:
+    """The cause names it, in bounded time, and its processes end as well, though nobody can tell them."""
+    options = {**CHECKPOINTS, "restart-strategy__type": "none"}
+    with hosts.submitted("add_up", folder, 60_000, **options) as job:
+        eventually(lambda: rows_are_committed(folder), timeout_s=STARTED_WITHIN_S)
+        cut_off = next(host for host in hosts.workers if host != hosts.of_the_master())
+        hosts.network.cut(cut_off)
+        since = time.monotonic()
+        output, _ = job.communicate(timeout=FAILED_WITHIN_S)
+        print(f"failed {time.monotonic() - since:.1f} s after the cut")
+    assert job.returncode != 0
+    (cause,) = [line for line in output.splitlines() if line.startswith("ml_framework.errors.JobFailed: ")]
+    assert cut_off.address in cause
+    eventually(lambda: not hosts.python(), timeout_s=NOTICED_WITHIN_S)
+
+
+def succeeds(job: subprocess.Popen[str]) -> None:
+    """Wait for the end of `job`, which is a good one."""
+    output, _ = job.communicate(timeout=DONE_WITHIN_S)
     assert job.returncode == 0, output
-    rows = rows_in(folder)
-    assert [x for x, *_ in rows if x > 0] == list(range(1, count + 1))
-    addresses = [host.address for host in hosts.workers]
+
+
+def rows_are_committed(folder: Path) -> bool:
+    """Whether a checkpoint is complete, with rows before it."""
+    return (folder / "rows").is_dir() and rows_in(folder) != []
+
+
+def assert_added_up(hosts: Hosts, folder: Path, count: int) -> None:
+    """The numbers to `count` came back once each, and each host has their sum."""
+    rows = [(int(x), host, int(total)) for x, host, total in rows_in(folder)]
+    assert sorted(x for x, *_ in rows if x > 0) == list(range(1, count + 1))
     ends = sorted((host, total) for x, host, total in rows if x < 0)
-    assert ends == [(address, count * (count + 1) // 2) for address in addresses]
+    assert ends == [(host.address, count * (count + 1) // 2) for host in hosts.workers]
+
+
+def of(address: str) -> str:
+    """The host of ``host:port``."""
+    return address.rpartition(":")[0]

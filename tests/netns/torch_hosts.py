@@ -1,4 +1,4 @@
-"""Entrypoints that run on several hosts."""
+"""What ranks with PyTorch run on several hosts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def add_up(ctx: Any) -> None:
     host = ctx.addresses[ctx.role][ctx.index].rpartition(":")[0]
     go_on = Path(ctx.params["go_on"])
     total = torch.zeros((), dtype=torch.int64)
-    ctx.checkpointed(total=total)
+    ctx.checkpointed(total=(total.clone, total.copy_))
     for batch in ctx.batches(batch_size=ctx.params["batch_size"]):
         if not go_on.exists():
             ctx.stopping.wait(_STEP_S)

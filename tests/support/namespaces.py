@@ -16,6 +16,7 @@ import shutil
 import subprocess
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import psutil
@@ -24,7 +25,6 @@ from support.standalone import Host
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
     from types import TracebackType
 
 _ALONE = ("unshare", "--net", "--mount", "--pid", "--uts", "--ipc", "--fork", "--mount-proc")
@@ -156,10 +156,14 @@ def _in_network(init: psutil.Process, *command: str) -> None:
 
 
 def _in_namespace_of(pid: int) -> Iterator[psutil.Process]:
-    theirs = os.readlink(f"/proc/{pid}/ns/pid")
+    theirs = _process_namespace(pid)
     for process in psutil.process_iter():
         try:
-            if os.readlink(f"/proc/{process.pid}/ns/pid") == theirs:
+            if _process_namespace(process.pid) == theirs:
                 yield process
         except OSError:  # it has just ended
             continue
+
+
+def _process_namespace(pid: int) -> Path:
+    return Path(f"/proc/{pid}/ns/pid").readlink()
