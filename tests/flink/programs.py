@@ -60,6 +60,12 @@ def score_names(ctx: Any) -> None:
         ctx.emit(name=batch["name"], score=batch["number"] / 4)
 
 
+def tell_address(ctx: Any) -> None:
+    """Write where this node is reached, and where it listens, to a file."""
+    host = ctx.addresses[ctx.role][ctx.index].rpartition(":")[0]
+    Path(ctx.params["folder"], "address").write_text(f"{host} {ctx.bind_host}")
+
+
 def mark(ctx: Any) -> None:
     """Leave a file that says that this node ran, and as which attempt."""
     _wait_for_others(ctx)

@@ -92,6 +92,12 @@ def test_ranks_on_one_host_share_its_cpus() -> None:
     assert found["OMP_NUM_THREADS"] == "9"
 
 
+def test_gloo_and_nccl_are_told_the_interface() -> None:
+    """NCCL takes whatever begins with a name, unless there is a ``=`` before it."""
+    expected = {"GLOO_SOCKET_IFNAME": "{}", "NCCL_SOCKET_IFNAME": "={}"}
+    assert TorchRunner.interface_variables == expected
+
+
 def test_threads_are_positive() -> None:
     """The error tells the number."""
     with pytest.raises(PlanError, match="threads is 0"):
