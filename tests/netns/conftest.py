@@ -125,5 +125,5 @@ def folder(hosts: Hosts, request: pytest.FixtureRequest) -> Iterator[Path]:
 
 def rows_in(folder: Path) -> list[list[str]]:
     """The rows that the job has committed."""
-    parts = [path for path in (folder / "rows").iterdir() if not path.name.startswith((".", "_"))]
+    parts = [path for path in (folder / "rows").glob("*") if not path.name.startswith((".", "_"))]
     return [row for path in parts for row in csv.reader(path.read_text().splitlines())]

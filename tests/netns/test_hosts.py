@@ -23,7 +23,6 @@ STARTED_WITHIN_S = 180.0
 NOTICED_WITHIN_S = 60.0
 DONE_WITHIN_S = 180.0
 FAILED_WITHIN_S = 60.0
-CHECKPOINTS = {"execution__checkpointing__interval": "500 ms"}
 
 
 def test_ranks_on_three_hosts_add_up(hosts: Hosts, folder: Path) -> None:
@@ -53,14 +52,13 @@ def test_a_host_that_comes_back_costs_no_row(hosts: Hosts, folder: Path, *, with
     """In the middle of the training its cable is out until nobody trains any more: Flink restores the job."""
     count = 60_000
     options = {
-        **CHECKPOINTS,
-        "execution__checkpointing__dir": f"file://{folder}/checkpoints",
+        **checkpoints(folder),
         "restart-strategy__type": "fixed-delay",
         "restart-strategy__fixed-delay__attempts": "20",
         "restart-strategy__fixed-delay__delay": "1 s",
     }
     with hosts.submitted("add_up", folder, count, **options) as job:
-        eventually(lambda: rows_are_committed(folder), timeout_s=STARTED_WITHIN_S)
+        wait_for_a_checkpoint(job, folder)
         before = set(hosts.python())
         cut_off = next(host for host in hosts.workers if (host == hosts.of_the_master()) is with_master)
         hosts.network.cut(cut_off)
@@ -73,9 +71,9 @@ def test_a_host_that_comes_back_costs_no_row(hosts: Hosts, folder: Path, *, with
 
 def test_a_host_that_stays_away_ends_a_job_without_restarts(hosts: Hosts, folder: Path) -> None:
     """The cause names it, in bounded time, and its processes end as well, though nobody can tell them."""
-    options = {**CHECKPOINTS, "restart-strategy__type": "none"}
+    options = {**checkpoints(folder), "restart-strategy__type": "none"}
     with hosts.submitted("add_up", folder, 60_000, **options) as job:
-        eventually(lambda: rows_are_committed(folder), timeout_s=STARTED_WITHIN_S)
+        wait_for_a_checkpoint(job, folder)
         cut_off = next(host for host in hosts.workers if host != hosts.of_the_master())
         hosts.network.cut(cut_off)
         since = time.monotonic()
@@ -93,9 +91,18 @@ def succeeds(job: subprocess.Popen[str]) -> None:
     assert job.returncode == 0, output
 
 
-def rows_are_committed(folder: Path) -> bool:
-    """Whether a checkpoint is complete, with rows before it."""
-    return (folder / "rows").is_dir() and rows_in(folder) != []
+def checkpoints(folder: Path) -> dict[str, str]:
+    """Flink's options for checkpoints in `folder`."""
+    return {
+        "execution__checkpointing__interval": "500 ms",
+        "execution__checkpointing__dir": f"file://{folder}/checkpoints",
+    }
+
+
+def wait_for_a_checkpoint(job: subprocess.Popen[str], folder: Path) -> None:
+    """Wait until `job` has completed one with rows before it."""
+    eventually(lambda: rows_in(folder) or job.poll() is not None, timeout_s=STARTED_WITHIN_S)
+    assert job.poll() is None, job.communicate()[0]
 
 
 def assert_added_up(hosts: Hosts, folder: Path, count: int) -> None:
