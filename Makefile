@@ -71,7 +71,7 @@ cluster-test: $(STAMP) $(JAR)
 .PHONY: netns-test
 netns-test: $(STAMP) $(JAR)
 	@echo "==> running jobs on hosts that are network namespaces (some minutes)"
-	@$(BIN)/python -m pytest -m netns tests/netns
+	@$(BIN)/python -m pytest -m netns -o faulthandler_timeout=460 tests/netns
 
 .PHONY: bench
 bench: $(STAMP) $(JAR)

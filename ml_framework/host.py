@@ -36,11 +36,11 @@ class Host:
 
     def __post_init__(self) -> None:
         advertised = self.advertised.strip("[]")
-        if _is_unspecified(advertised):
+        if not advertised or _is_unspecified(advertised):
             raise PlanError(
-                f"the TaskManager announces {advertised}, to which nobody can connect: set taskmanager.host "
-                "or mlonflink.advertised-host to an address by which the other hosts reach it, and "
-                f"mlonflink.bind-host to {advertised} where it is to listen at all of its own"
+                f"the TaskManager announces {advertised!r}, to which nobody can connect: "
+                "set taskmanager.host or mlonflink.advertised-host to an address by which the other hosts reach it, and "
+                f"mlonflink.bind-host to {EVERYWHERE} where it is to listen at all of its own"
             )
         object.__setattr__(self, "bound", self.bound.strip("[]") or advertised)
         object.__setattr__(self, "advertised", _written(advertised))

@@ -23,9 +23,9 @@ def test_a_host_is_bound_and_advertised(host: Host, listening: str, reached: str
     assert not host.bound.startswith("[")
 
 
-@pytest.mark.parametrize("nowhere", ["0.0.0.0", "::"])
+@pytest.mark.parametrize("nowhere", ["0.0.0.0", "::", ""])
 def test_nobody_can_be_told_to_connect_to_all_addresses(nowhere: str) -> None:
-    with pytest.raises(PlanError, match=f"announces {nowhere}, .* set taskmanager.host or mlonflink.adv"):
+    with pytest.raises(PlanError, match=f"announces '{nowhere}', .* set taskmanager.host or mlonflink.adv"):
         Host(nowhere)
 
 

@@ -29,7 +29,7 @@ def test_the_options_say_where_to_listen_and_what_to_tell(tmp_path: Path) -> Non
     [
         ({"bind": "192.0.2.7"}, "cannot listen on 192.0.2.7: .* That is mlonflink.bind-host: set it to"),
         ({"advertised": "192.0.2.7"}, "cannot listen on 192.0.2.7: .* set taskmanager.host or mlonflink.adv"),
-        ({"advertised": "0.0.0.0"}, "announces 0.0.0.0, to which nobody can connect: set taskmanager.host"),
+        ({"advertised": "0.0.0.0"}, "announces '0.0.0.0', to which nobody can connect: set taskmanager.host"),
     ],
     ids=["bound", "advertised", "everywhere"],
 )

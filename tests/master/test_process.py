@@ -100,7 +100,7 @@ def test_it_goes_with_its_parent_and_keeps_its_secret() -> None:
     [
         ({"job": {}}, "configuration is not usable"),
         ({"timeouts": {"gang": -1}}, "Timeouts.gang is"),
-        ({"host": "0.0.0.0"}, "announces 0.0.0.0, to which nobody can connect: set taskmanager.host"),
+        ({"host": "0.0.0.0"}, "announces '0.0.0.0', to which nobody can connect: set taskmanager.host"),
         (
             {"host": "192.0.2.7", "bind_host": "192.0.2.7"},
             "set taskmanager.host or mlonflink.advertised-host",

@@ -57,7 +57,7 @@ def missing() -> str | None:
     if tools:
         return f"{' and '.join(tools)} are not installed (iproute2, util-linux)"
     trial = subprocess.run([*_ALONE, "true"], capture_output=True, text=True, check=False)
-    return trial.stderr.strip() or None if trial.returncode else None
+    return f"this machine makes no namespaces: {trial.stderr.strip()}" if trial.returncode else None
 
 
 @dataclass(frozen=True)
