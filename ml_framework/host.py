@@ -39,7 +39,7 @@ class Host:
         if not advertised or _is_unspecified(advertised):
             raise PlanError(
                 f"the TaskManager announces {advertised!r}, to which nobody can connect: "
-                "set taskmanager.host or mlonflink.advertised-host to an address by which the other hosts reach it, and "
+                "set taskmanager.host or mlonflink.advertised-host to where the others reach it, and "
                 f"mlonflink.bind-host to {EVERYWHERE} where it is to listen at all of its own"
             )
         object.__setattr__(self, "bound", self.bound.strip("[]") or advertised)
