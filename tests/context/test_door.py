@@ -117,7 +117,7 @@ def test_fifty_strangers_hold_no_meeting_up(stack: ExitStack, said: bytes) -> No
         return told[0]
 
     def meet(rank: int) -> Sums:
-        with closing(Peers.meet(rank, [HOST] * RANKS, tell)) as peers:
+        with closing(Peers.meet(rank, [HOST] * RANKS, tell, bind_host=HOST)) as peers:
             return peers.combine(Topic.STEP, Sums(rank, 1, 0, rank, rank))
 
     began_s = time.monotonic()
