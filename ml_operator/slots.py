@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _SLOTS = "taskmanager.numberOfTaskSlots"
 _SCHEDULER = "jobmanager.scheduler"
-_OURS = "ml-on-flink.slots"
+_OURS = "mlonflink.slots"
 """The number of slots that was set here, and not by the user."""
 _ANSWER_WITHIN_S = 5.0
 _ARRIVE_WITHIN_S = 2.0

@@ -55,12 +55,20 @@ class Image:
         """Flink's home."""
         return self.folder / "opt" / "flink"
 
+    @property
+    def paths(self) -> dict[str, str]:
+        """The variables that lead its processes to what lies in it."""
+        return {
+            "FLINK_HOME": str(self.flink),
+            "PATH": f"{self.environment}/bin:{self.flink}/bin:{os.environ['PATH']}",
+        }
+
     @cached_property
     def variables(self) -> dict[str, str]:
-        """Those of its processes."""
-        path = f"{self.environment}/bin:{self.flink}/bin:{os.environ['PATH']}"
-        others = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-        return {**others, "FLINK_HOME": str(self.flink), "PATH": path}
+        """Those of its processes, but for what leads elsewhere."""
+        elsewhere = ("FLINK_", "PYTHONPATH")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(elsewhere)}
+        return {**kept, **self.paths}
 
     def text(self, text: str, **more: str) -> str:
         """`text` of a file in docker/ with the paths that are meant on this machine."""
@@ -149,7 +157,7 @@ def test_compose_runs_the_example(image: Image, tmp_path: Path) -> None:
     hosts = [Host(f"127.0.0.{1 + index}") for index in range(COMPOSE["taskmanager"]["deploy"]["replicas"])]
     chosen = {**settings(properties, image), "taskmanager.rpc.port": str(port)}
     cluster = StandaloneCluster(tmp_path / "cluster", workers=hosts, settings=chosen)
-    cluster.variables |= image.variables
+    cluster.variables |= image.paths
     with cluster:
         places = {"localhost:8081": f"127.0.0.1:{cluster.rest}", "/localhost/6122": f"/127.0.0.1/{port}"}
         for service in ("jobmanager", "taskmanager"):
@@ -185,7 +193,7 @@ def test_the_deployment_runs_the_example(image: Image, tmp_path: Path) -> None:
     chosen["taskmanager.memory.process.size"] = memory.removesuffix("i").lower()
     chosen["user.artifacts.base-dir"] = str(tmp_path / "artifacts")
     cluster = StandaloneCluster(tmp_path / "cluster", workers=[Host()] * 2, settings=chosen, job=command)
-    cluster.variables |= image.variables
+    cluster.variables |= image.paths
     with cluster:
         assert cluster.jobmanager.wait(timeout=200) == 0, "\n".join(
             path.read_text() for path in cluster.logs()

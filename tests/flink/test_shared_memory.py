@@ -85,7 +85,7 @@ def test_queues_that_do_not_fit_lie_in_the_temporary_folder(
             flink, env=cluster.variables, capture_output=True, text=True, timeout=150, check=False
         )
         assert done.returncode == 0, done.stdout + done.stderr
-        temporary = f"{cluster.temporary(0)}/"
+        temporary = f"{cluster.folder}/tmp-0/"
         log = next(path for path in cluster.logs() if "taskmanager" in path.name).read_text()
     parts = [path for path in (tmp_path / "rows").iterdir() if not path.name.startswith(".")]
     assert sorted(int(x) for path in parts for x in path.read_text().split()) == list(range(1, 10_001))
