@@ -65,7 +65,7 @@ test: $(STAMP) $(JAR)
 .PHONY: cluster-test
 cluster-test: $(STAMP) $(JAR)
 	@echo "==> running jobs on a standalone cluster (some minutes)"
-	@$(BIN)/python -m pytest -m cluster -o faulthandler_timeout=0 tests/cluster
+	@$(BIN)/python -m pytest -m cluster -o faulthandler_timeout=0
 
 # Not part of `test`: it takes root, and a JobManager and three TaskManagers of its own.
 .PHONY: netns-test

@@ -115,6 +115,7 @@ def run(
     return done.returncode, done.stdout + done.stderr, time.monotonic() - began
 
 
+@pytest.mark.cluster
 @pytest.mark.timeout(180)
 def test_a_session_cluster_with_too_few_slots(tmp_path: Path) -> None:
     """Planning refuses the job with need and have; where it cannot ask, the coordinator ends it in time."""
@@ -133,6 +134,7 @@ def test_a_session_cluster_with_too_few_slots(tmp_path: Path) -> None:
         )
 
 
+@pytest.mark.cluster
 @pytest.mark.timeout(180)
 def test_the_adaptive_scheduler_does_not_run_fewer_nodes(tmp_path: Path) -> None:
     """It starts the job with the slots that there are; the first node to see it ends the job for good."""
@@ -143,6 +145,7 @@ def test_the_adaptive_scheduler_does_not_run_fewer_nodes(tmp_path: Path) -> None
         assert "role worker was planned with parallelism 3 and runs with 2: an ML cluster needs all" in output
 
 
+@pytest.mark.cluster
 @pytest.mark.timeout(240)
 def test_the_adaptive_scheduler_gets_a_lost_taskmanager_back(tmp_path: Path) -> None:
     """Until then each attempt with fewer nodes fails, as often as the restart strategy allows."""
@@ -166,6 +169,7 @@ def test_the_adaptive_scheduler_gets_a_lost_taskmanager_back(tmp_path: Path) -> 
         eventually(lambda: running(cluster, job) == [1, 2], timeout_s=60)
 
 
+@pytest.mark.cluster
 @pytest.mark.timeout(240)
 def test_nodes_have_gpus_of_their_own(tmp_path: Path) -> None:
     """Each node sees its own of the GPUs that Flink's plugin finds; more than there are is told."""

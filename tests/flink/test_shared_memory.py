@@ -62,6 +62,7 @@ job.wait(table.execute_insert(rows).get_job_client())
 """
 
 
+@pytest.mark.cluster
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize(
     ("options", "inside"),
