@@ -19,7 +19,7 @@ class Timeouts:
     """Every time limit, each with the one thing that it bounds. All must be positive."""
 
     slots: timedelta = timedelta(minutes=2)
-    """From the submission (or a failure) until Flink has slots for the cluster and the AM listens."""
+    """From the submission (or a restart) until Flink has slots for the cluster and the AM listens."""
     gang: timedelta = timedelta(seconds=30)
     """From the AM's start (or a failover) until every node has registered."""
     connect: timedelta = timedelta(seconds=15)

@@ -27,7 +27,7 @@ final class MasterCoordinator implements OperatorCoordinator, CoordinationReques
     /**
      * How long the cluster may wait for slots, which its AM ends.
      *
-     * @param seconds from the submission, or a failure, to the AM's start
+     * @param seconds from the submission, or a restart, to the AM's start
      * @param needs what the cluster needs, in words
      */
     record Limit(double seconds, String needs) implements Serializable {}
@@ -51,7 +51,7 @@ final class MasterCoordinator implements OperatorCoordinator, CoordinationReques
 
     @Override
     public void executionAttemptFailed(int subtask, int attempt, Throwable reason) {
-        await();
+        waits++; // until Flink starts it again, which the restart strategy may put off
     }
 
     private void await() {
@@ -92,10 +92,14 @@ final class MasterCoordinator implements OperatorCoordinator, CoordinationReques
     public void notifyCheckpointComplete(long id) {}
 
     @Override
-    public void resetToCheckpoint(long id, byte[] data) {}
+    public void resetToCheckpoint(long id, byte[] data) {
+        await();
+    }
 
     @Override
-    public void subtaskReset(int subtask, long id) {}
+    public void subtaskReset(int subtask, long id) {
+        await();
+    }
 
     @Override
     public void executionAttemptReady(int subtask, int attempt, SubtaskGateway gateway) {}
