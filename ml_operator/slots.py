@@ -113,7 +113,7 @@ def _embedded(need: Need, options: Configuration) -> str | None:
 def _session(need: Need, address: str) -> str | None:
     deadline = time.monotonic() + _ARRIVE_WITHIN_S
     while (problem := _asked(need, address)) is not None and time.monotonic() < deadline:
-        time.sleep(_ASK_EVERY_S)
+        time.sleep(_ASK_EVERY_S)  # the REST API answers, it does not tell by itself
     if problem is None:
         return None
     settings = {entry["key"]: entry["value"] for entry in _ask(address, "jobmanager/config") or ()}

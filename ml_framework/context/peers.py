@@ -90,7 +90,6 @@ class Peers:
             rank: of this process.
             hosts: by which each rank is reached, two at least.
             tell: hands two numbers of rank 0 to every rank, once: how they hear where rank 0 listens.
-
             bind_host: where this process listens.
 
         Raises:
