@@ -42,7 +42,7 @@ def models(**options: Any) -> TorchModels:
 def batch(rows: int) -> Batch:
     """A is 1, 2, …, b is 10."""
     values = {"a": np.arange(1, rows + 1, dtype=np.float32), "b": np.full(rows, 10, np.float32)}
-    return Batch(decode(LAYOUT, memoryview(b"".join(encode(LAYOUT, values)))), rows, 1)
+    return Batch(decode(LAYOUT, memoryview(bytearray().join(encode(LAYOUT, values)))), rows, 1)
 
 
 def state_dict(path: Path) -> None:
