@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError
 
 from ml_framework.errors import ProtocolError, StateMachineError
 from ml_framework.master.executor import Conversation
-from ml_framework.rpc import wire
+from ml_framework.rpc import messages
 from ml_framework.rpc._generated import application_master_pb2 as pb
 from ml_framework.rpc._generated.application_master_pb2_grpc import ApplicationMasterServicer
 
@@ -36,7 +36,7 @@ class Service(ApplicationMasterServicer):  # type: ignore[misc]  # generated wit
         listening = asyncio.create_task(self._listen(requests, conversation))
         try:
             async for command in conversation:
-                await context.write(wire.command_to_message(command))
+                await context.write(messages.command_to_message(command))
             if listening.done():
                 await listening
         except (DecodeError, ProtocolError, StateMachineError) as error:
@@ -48,7 +48,7 @@ class Service(ApplicationMasterServicer):  # type: ignore[misc]  # generated wit
 
     async def GetStatus(self, _request: Any, _context: Any) -> pb.ClusterStatus:  # noqa: N802 - name in the proto
         """The cluster as it is now."""
-        return wire.status_to_message(self._executor.status())
+        return messages.status_to_message(self._executor.status())
 
     async def Stop(self, _request: Any, _context: Any) -> pb.StopReply:  # noqa: N802 - name in the proto
         """Stop the cluster in good order; answers at once."""
@@ -58,6 +58,6 @@ class Service(ApplicationMasterServicer):  # type: ignore[misc]  # generated wit
     async def _listen(self, requests: AsyncIterator[Any], conversation: Conversation) -> None:
         try:
             async for message in requests:
-                self._executor.hear(conversation, wire.event_from_message(message))
+                self._executor.hear(conversation, messages.event_from_message(message))
         finally:
             conversation.end()

@@ -15,7 +15,7 @@ import grpc.aio
 
 from ml_framework.config import Timeouts
 from ml_framework.errors import MasterUnreachable, MLOnFlinkError, ProtocolError
-from ml_framework.rpc import wire
+from ml_framework.rpc import messages
 from ml_framework.rpc._generated import application_master_pb2 as pb
 from ml_framework.rpc._generated.application_master_pb2_grpc import ApplicationMasterStub
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from datetime import timedelta
     from types import TracebackType
+
+    from ml_framework.rpc import wire
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 """Bound of one message, the same at both ends."""
@@ -52,7 +54,7 @@ class Attendance:
     async def send(self, event: wire.NodeEvent) -> None:
         """Send `event`; raises `MasterUnreachable` or `ProtocolError` when the conversation is over."""
         try:
-            await self._call.write(wire.event_to_message(event))
+            await self._call.write(messages.event_to_message(event))
         except (
             grpc.aio.AioRpcError,
             asyncio.InvalidStateError,
@@ -62,7 +64,7 @@ class Attendance:
     async def __aiter__(self) -> AsyncIterator[wire.NodeCommand]:
         try:
             async for message in self._call:
-                yield wire.command_from_message(message)
+                yield messages.command_from_message(message)
         except grpc.aio.AioRpcError as error:
             raise _translated(error.code(), error.details(), self._address) from error
 
@@ -106,7 +108,7 @@ class MasterClient:
 
     async def status(self) -> wire.ClusterStatus:
         """The cluster as the AM sees it; raises `MasterUnreachable`."""
-        return wire.status_from_message(await self._ask(self._stub.GetStatus, pb.StatusRequest()))
+        return messages.status_from_message(await self._ask(self._stub.GetStatus, pb.StatusRequest()))
 
     async def stop(self) -> None:
         """Ask the AM to stop the cluster in good order; raises `MasterUnreachable`."""
@@ -148,7 +150,7 @@ def fetch_status(address: str, token: str, timeout_s: float) -> wire.ClusterStat
             )
         except grpc.RpcError as error:
             raise _translated(error.code(), error.details(), address, timeout_s) from error
-    return wire.status_from_message(message)
+    return messages.status_from_message(message)
 
 
 def _metadata(token: str) -> _Metadata:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import grpc
 
-from ml_framework.rpc import wire
+from ml_framework.rpc import messages, wire
 from ml_framework.rpc._generated import application_master_pb2_grpc as pb_grpc
 
 if TYPE_CHECKING:
@@ -40,15 +40,15 @@ class ScriptedMaster(pb_grpc.ApplicationMasterServicer):  # type: ignore[misc]
         pb_grpc.add_ApplicationMasterServicer_to_server(self, self._server)
         self.address = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
 
-    def Attend(self, messages: Iterator[Any], context: grpc.ServicerContext) -> Iterator[Any]:  # noqa: N802
+    def Attend(self, requests: Iterator[Any], context: grpc.ServicerContext) -> Iterator[Any]:  # noqa: N802
         """One node's conversation; the commands go to whichever node attends."""
         context.send_initial_metadata(())
         if ("authorization", f"Bearer {self.token}") not in context.invocation_metadata():
             context.abort(grpc.StatusCode.UNAUTHENTICATED, "wrong token")
-        reader = threading.Thread(target=self._read, args=(messages,), daemon=True)
+        reader = threading.Thread(target=self._read, args=(requests,), daemon=True)
         reader.start()
         while (command := self._commands.get()) is not None:
-            yield wire.command_to_message(command)
+            yield messages.command_to_message(command)
 
     def tell(self, command: wire.NodeCommand) -> None:
         """Send `command` to the node that attends."""
@@ -85,11 +85,11 @@ class ScriptedMaster(pb_grpc.ApplicationMasterServicer):  # type: ignore[misc]
     ) -> None:
         self.go_away()
 
-    def _read(self, messages: Iterator[Any]) -> None:
+    def _read(self, requests: Iterator[Any]) -> None:
         try:
-            for message in messages:
+            for message in requests:
                 with self._heard:
-                    self.events.append(wire.event_from_message(message))
+                    self.events.append(messages.event_from_message(message))
                     self._heard.notify_all()
         except grpc.RpcError:
             return  # the node has gone

@@ -49,6 +49,11 @@ class ApplicationMasterStub(object):
                 request_serializer=application__master__pb2.StatusRequest.SerializeToString,
                 response_deserializer=application__master__pb2.ClusterStatus.FromString,
                 _registered_method=True)
+        self.GetLog = channel.unary_unary(
+                '/mlonflink.ApplicationMaster/GetLog',
+                request_serializer=application__master__pb2.LogRequest.SerializeToString,
+                response_deserializer=application__master__pb2.LogPiece.FromString,
+                _registered_method=True)
         self.Stop = channel.unary_unary(
                 '/mlonflink.ApplicationMaster/Stop',
                 request_serializer=application__master__pb2.StopRequest.SerializeToString,
@@ -74,6 +79,13 @@ class ApplicationMasterServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetLog(self, request, context):
+        """A piece of what a node's process has printed; the AM asks the node for it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Stop(self, request, context):
         """Asks the AM to stop the cluster in good order.
         """
@@ -93,6 +105,11 @@ def add_ApplicationMasterServicer_to_server(servicer, server):
                     servicer.GetStatus,
                     request_deserializer=application__master__pb2.StatusRequest.FromString,
                     response_serializer=application__master__pb2.ClusterStatus.SerializeToString,
+            ),
+            'GetLog': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetLog,
+                    request_deserializer=application__master__pb2.LogRequest.FromString,
+                    response_serializer=application__master__pb2.LogPiece.SerializeToString,
             ),
             'Stop': grpc.unary_unary_rpc_method_handler(
                     servicer.Stop,
@@ -154,6 +171,33 @@ class ApplicationMaster(object):
             '/mlonflink.ApplicationMaster/GetStatus',
             application__master__pb2.StatusRequest.SerializeToString,
             application__master__pb2.ClusterStatus.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetLog(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mlonflink.ApplicationMaster/GetLog',
+            application__master__pb2.LogRequest.SerializeToString,
+            application__master__pb2.LogPiece.FromString,
             options,
             channel_credentials,
             insecure,
