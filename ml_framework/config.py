@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _SMALLEST_QUEUE_BYTES = 4096
+_SMALLEST_LOG_BYTES = 64 << 10
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,7 @@ class JobConfig:
         queue_bytes: capacity of each byte queue, a power of two; None sizes it by the row.
         log_dir: folder for the logs of user processes, one folder a job below it; None takes
             ``ml-on-flink-logs`` in the temporary folder.
+        log_bytes: of the log of one attempt of a node; of a longer one the beginning goes.
         env: environment variables for every user process.
         standby: keep an interpreter with the framework loaded ready for each node's next attempt, which
             shortens a restart by the time that importing the framework takes, and costs its memory twice.
@@ -89,6 +91,7 @@ class JobConfig:
     restart: RestartPolicy = field(default_factory=RestartPolicy)
     queue_bytes: int | None = None
     log_dir: str | None = None
+    log_bytes: int = 64 << 20
     env: Mapping[str, str] = field(default_factory=dict)
     standby: bool = False
 
@@ -97,6 +100,10 @@ class JobConfig:
         if size is not None and (size < _SMALLEST_QUEUE_BYTES or size & (size - 1)):
             raise PlanError(
                 f"JobConfig.queue_bytes is {size}, it must be a power of two, {_SMALLEST_QUEUE_BYTES} or more"
+            )
+        if self.log_bytes < _SMALLEST_LOG_BYTES:
+            raise PlanError(
+                f"JobConfig.log_bytes is {self.log_bytes}, it must be at least {_SMALLEST_LOG_BYTES}"
             )
 
 

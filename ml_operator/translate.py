@@ -134,6 +134,7 @@ class Translation:
             "role": role.name,
             "parallelism": role.spec.parallelism,
             "log_dir": self._config.log_dir or str(Path(tempfile.gettempdir()) / "ml-on-flink-logs"),
+            "log_bytes": self._config.log_bytes,
             "program": _pickled(role.program),
             "timeouts": configs.to_json(self._config.timeouts),
             "env": dict(self._config.env),

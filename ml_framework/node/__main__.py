@@ -13,7 +13,7 @@ from ml_framework.node.agent import Agent, Farewell
 from ml_framework.node.assignment import Assignment
 from ml_framework.node.parent import Parent, StopAsked
 from ml_framework.node.standby import Processes
-from ml_framework.runner.output import Console
+from ml_framework.runner.console import Console
 
 _LAST_OUTPUT_S = 1.0
 

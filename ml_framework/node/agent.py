@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ml_framework.node.assignment import Assignment
     from ml_framework.node.parent import Parent
     from ml_framework.node.standby import Processes
-    from ml_framework.runner.output import Console
+    from ml_framework.runner.console import Console
     from ml_framework.spec import ClusterSpec, Token
 
 _ORPHAN_GRACE = timedelta(seconds=1)

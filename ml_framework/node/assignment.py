@@ -31,6 +31,7 @@ class Assignment:
         host: where the node listens, and the others reach it.
         directory: private to the node, made by the parent, removed by the agent.
         log_dir: where logs of user processes go; kept.
+        log_bytes: of one attempt's log, at most.
         program: what the role runs.
         timeouts: every time limit.
         env: environment variables for the user's process.
@@ -50,6 +51,7 @@ class Assignment:
     host: Host
     directory: Path
     log_dir: Path
+    log_bytes: int
     program: Program
     timeouts: Timeouts
     env: Mapping[str, str]
@@ -88,6 +90,7 @@ class Assignment:
                 host=Host.from_json(data),
                 directory=Path(data["directory"]),
                 log_dir=Path(data["log_dir"]),
+                log_bytes=int(data["log_bytes"]),
                 program=_program(data["program"]),
                 timeouts=timeouts_from_json(data["timeouts"]),
                 env=dict(data.get("env") or {}),

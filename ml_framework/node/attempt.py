@@ -24,6 +24,7 @@ from ml_framework.node.outcome import outcome_of
 from ml_framework.rpc.wire import Failure
 from ml_framework.runner.base import Attempt
 from ml_framework.runner.error_file import ERROR_FILE, ErrorFile
+from ml_framework.runner.log_file import LogFile
 from ml_framework.runner.process import UserProcess
 from ml_framework.runner.standby import FIRST_DESCRIPTOR
 
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from ml_framework.node.assignment import Assignment
     from ml_framework.node.standby import Processes
     from ml_framework.rpc.wire import Outcome
-    from ml_framework.runner.output import Console
+    from ml_framework.runner.console import Console
     from ml_framework.spec import ClusterSpec
 
 
@@ -225,7 +226,7 @@ def start_attempt(
             lambda output: processes.start(
                 command.argv, variables, attempt.descriptors.all(), output, runner.late_variables
             ),
-            log_file=attempt.log_file,
+            log=LogFile(attempt.log_file, assignment.log_bytes),
             console=console,
             prefix=f"{assignment.node} | ",
         )

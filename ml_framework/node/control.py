@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ml_framework.errors import ProtocolError
-from ml_framework.runner.output import Lines
+from ml_framework.runner.lines import Lines
 
 if TYPE_CHECKING:
     import socket

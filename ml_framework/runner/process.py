@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ml_framework.runner import stacks
-from ml_framework.runner.output import Console, Output
+from ml_framework.runner.output import Output
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable
     from datetime import timedelta
+
+    from ml_framework.runner.console import Console
+    from ml_framework.runner.log_file import LogFile
 
 _STACKS_S = 2.0
 """How long a process may take to print its stacks: they are written at once or not at all."""
@@ -74,7 +77,7 @@ class UserProcess:
         cls,
         start: Callable[[int], subprocess.Popen[bytes]],
         *,
-        log_file: Path,
+        log: LogFile,
         console: Console,
         prefix: str,
     ) -> UserProcess:
@@ -83,20 +86,15 @@ class UserProcess:
         Args:
             start: starts it, as the leader of a session, its standard output and error going to the
                 descriptor that `start` gets.
-            log_file: where the output goes.
+            log: where the output goes; owned from now on.
             console: where it goes besides, each line behind `prefix`.
             prefix: the same.
 
         Raises:
-            OSError: the program cannot be started, or the log file not be written.
+            OSError: the program cannot be started.
         """
         read_end, write_end = os.pipe()
-        try:
-            output = Output(read_end, log_file, console, prefix)
-        except OSError:
-            os.close(read_end)
-            os.close(write_end)
-            raise
+        output = Output(read_end, log, console, prefix)
         try:
             process = start(write_end)
         except OSError:

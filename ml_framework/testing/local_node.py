@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import cloudpickle
 
-from ml_framework.config import Timeouts, to_json
+from ml_framework.config import JobConfig, Timeouts, to_json
 from ml_framework.node.directory import PREFIX
 from ml_framework.testing.child import Child
 from ml_framework.testing.flink_end import FlinkEnd
@@ -64,6 +64,7 @@ class LocalNode(Child):
         queue_bytes: int = 1 << 20,
         restored: Sequence[bytes] = (),
         standby: bool = False,
+        log_bytes: int = JobConfig.log_bytes,
         stderr: int | IO[bytes] | None = None,
     ) -> None:
         self.node = node
@@ -82,6 +83,7 @@ class LocalNode(Child):
             "bind_host": _HOST,
             "directory": str(self.directory),
             "log_dir": str(log_dir),
+            "log_bytes": log_bytes,
             "program": base64.b64encode(cloudpickle.dumps(program)).decode(),
             "timeouts": to_json(timeouts or Timeouts()),
             "env": dict(env or {}),

@@ -217,6 +217,11 @@ def test_queue_size_must_be_a_power_of_two() -> None:
         JobConfig(queue_bytes=5000)
 
 
+def test_a_log_has_room_for_more_than_a_few_lines() -> None:
+    with pytest.raises(PlanError, match="log_bytes is 1000, it must be at least 65536"):
+        JobConfig(log_bytes=1000)
+
+
 def test_a_job_is_planned_over_whichever_connection_to_the_jvm_is_free() -> None:
     connections = get_gateway()._gateway_client.deque
     taken = connections.pop()  # as by another thread, whose call takes long

@@ -418,15 +418,23 @@ def test_output_is_shown_with_its_origin(stage, tmp_path):
 
 @pytest.mark.parametrize("line_bytes", [100, 10_000_000])
 def test_a_flood_of_output_harms_nobody(stage, line_bytes):
-    """50 MB that nobody reads pass, all into the log, without blocking anybody or filling memory."""
+    """50 MB that nobody reads pass, the end into the log, without blocking anybody or filling memory."""
     read_end, write_end = os.pipe()
-    node = stage.node("flood", {"bytes": 50_000_000, "line_bytes": line_bytes}, stderr=write_end)
+    node = stage.node(
+        "flood", {"bytes": 50_000_000, "line_bytes": line_bytes}, stderr=write_end, log_bytes=16 << 20
+    )
     os.close(write_end)
     stage.start(node)
     assert stage.master.wait_for(wire.Ended, timeout_s=30).outcome is wire.Outcome.SUCCEEDED
     assert psutil.Process(node.pid).memory_info().rss < 150_000_000
-    log = stage.log_dir / "attempt_0" / "worker-0.log"
-    assert log.read_bytes().count(b"x") == 50_000_000 // line_bytes * (line_bytes - 1)
+    parts = sorted((stage.log_dir / "attempt_0").iterdir(), reverse=True)
+    assert [part.name for part in parts] == [
+        *(f"worker-0.log.{number}" for number in (3, 2, 1)),
+        "worker-0.log",
+    ]
+    log = b"".join(part.read_bytes() for part in parts)
+    assert 12 << 20 <= len(log) <= 17 << 20
+    assert log.splitlines(keepends=True)[-1] == b"x" * (line_bytes - 1) + b"\n"
     stage.master.tell(wire.Finish())
     assert node.farewell(timeout_s=10) == {"event": "succeeded"}
     os.close(read_end)

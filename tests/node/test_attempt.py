@@ -16,7 +16,8 @@ from ml_framework.node.memory import MemoryWatch
 from ml_framework.node.standby import Processes
 from ml_framework.rpc.wire import Outcome
 from ml_framework.runner import Attempt, Program, PythonRunner
-from ml_framework.runner.output import Console
+from ml_framework.runner.console import Console
+from ml_framework.runner.log_file import LogFile
 from ml_framework.runner.process import UserProcess
 from ml_framework.spec import ClusterSpec, NodeId
 
@@ -45,7 +46,7 @@ def test_a_process_that_has_just_ended_can_still_be_stopped(tmp_path):
         with theirs, open(os.devnull, "wb") as nowhere:  # noqa: PTH123
             process = UserProcess.start(
                 lambda output: Processes().start([sys.executable, "-c", ""], {}, (), output, frozenset()),
-                log_file=tmp_path / "log",
+                log=LogFile(tmp_path / "log", 1 << 20),
                 console=Console(nowhere.fileno()),
                 prefix="",
             )

@@ -33,6 +33,7 @@ ASSIGNMENT = Assignment(
     host=Host("127.0.0.1"),
     directory=Path(),
     log_dir=Path(),
+    log_bytes=1 << 20,
     program=Program(Runner("m:f")),
     timeouts=Timeouts(),
     env={},

@@ -9,7 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml_framework.runner.output import LAST_LINES, Console, Lines, Output
+from ml_framework.runner.console import BURST_BYTES, Console
+from ml_framework.runner.lines import Lines
+from ml_framework.runner.log_file import LogFile
+from ml_framework.runner.output import LAST_LINES, Output
 
 
 @given(st.lists(st.binary(max_size=50)), st.integers(1, 20))
@@ -19,6 +22,27 @@ def test_lines_do_not_depend_on_how_they_arrive(chunks, max_bytes):
     cut = [line for chunk in chunks for line in lines.feed(chunk)] + lines.flush()
     assert all(len(line) <= max_bytes for line in cut)
     assert b"".join(cut) == data.replace(b"\n", b"")
+
+
+@given(st.lists(st.tuples(st.text("ab\n", max_size=50), st.booleans())))
+def test_skipped_lines_are_as_many_as_cut_ones(chunks):
+    """Whichever chunks are skipped; what follows begins where it would have."""
+    cut, skipping = Lines(), Lines()
+    for text, skip in chunks:
+        expected = cut.feed(text.encode())
+        if skip:
+            assert skipping.skip(text.encode()) == len(expected)
+        else:
+            assert skipping.feed(text.encode()) == expected
+    assert skipping.flush() == cut.flush()
+
+
+def test_a_skipped_line_without_an_end_is_bounded():
+    """Its end is kept."""
+    lines = Lines(10)
+    for _ in range(100):
+        assert lines.skip(b"0123456789abc") == 0
+    assert lines.flush() == [b"3456789abc"]
 
 
 @pytest.mark.parametrize(
@@ -95,7 +119,7 @@ def test_output_keeps_the_last_lines(tmp_path):
     async def scenario() -> str:
         read_end, write_end = os.pipe()
         shown_read, shown_write = _pipe()
-        output = Output(read_end, tmp_path / "log", Console(shown_write), "w[0] | ")
+        output = Output(read_end, LogFile(tmp_path / "log", 1 << 20), Console(shown_write), "w[0] | ")
         os.write(write_end, b"".join(b"line %d\n" % number for number in range(100)) + b"rest")
         os.close(write_end)
         await output.ended
@@ -114,10 +138,41 @@ def test_a_writer_that_stays_does_not_hold_the_end_up(tmp_path):
 
     async def scenario() -> str:
         read_end, write_end = os.pipe()
-        output = Output(read_end, tmp_path / "log", Console(write_end), "")
+        output = Output(read_end, LogFile(tmp_path / "log", 1 << 20), Console(write_end), "")
         os.write(write_end, b"half a line")
         await output.drain(0.05)
         os.close(write_end)
         return output.last_lines
 
     assert asyncio.run(scenario()) == "half a line"
+
+
+def test_a_flood_is_shown_in_part_and_logged_to_its_end(tmp_path):
+    """The console gets a burst and the number of lines that it does not get; the last ones are known."""
+    lines = [f"line {number} {'x' * 100}" for number in range(20_000)]
+
+    async def scenario() -> tuple[list[str], str]:
+        read_end, write_end = os.pipe()
+        console_file = os.open(tmp_path / "console", os.O_CREAT | os.O_WRONLY)
+        console = Console(console_file)
+        output = Output(read_end, LogFile(tmp_path / "log", 1 << 30), console, "w[0] | ")
+        await asyncio.to_thread(_write_all, write_end, "\n".join(lines).encode() + b"\n")
+        await output.ended
+        await console.drain(1)
+        os.close(console_file)
+        return (tmp_path / "console").read_text().splitlines(), output.last_lines
+
+    shown, last = asyncio.run(scenario())
+    said = [line for line in shown if line.startswith("w[0] | ")]
+    left_out = [int(line.split()[1]) for line in shown if line.startswith("[…")]
+    assert said[:1000] == [f"w[0] | {line}" for line in lines[:1000]]
+    assert sum(map(len, said)) < 4 * BURST_BYTES
+    assert len(said) + sum(left_out) == len(lines)
+    assert last.splitlines() == lines[-LAST_LINES:]
+    assert (tmp_path / "log").read_text().splitlines() == lines
+
+
+def _write_all(write_end: int, data: bytes) -> None:
+    with os.fdopen(write_end, "wb", buffering=0) as pipe:
+        while data:
+            data = data[pipe.write(data) :]
