@@ -111,7 +111,7 @@ class LogPiece:
 
     Args:
         text: the bytes.
-        offset: where they begin; beyond what was asked for where the log has been cut since.
+        offset: where they begin; elsewhere than asked for where the log has been cut since.
         size: bytes of the log so far.
         path: of the log's file, on the node's host.
     """
