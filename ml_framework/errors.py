@@ -8,6 +8,7 @@
     ├── StateMachineError         an event met a state that has no cell for it
     ├── ProtocolError             a peer sent something that the protocol does not allow
     ├── MasterUnreachable         the application master did not answer in time
+    ├── LogUnavailable            what a node's process has printed cannot be read
     ├── CodecError                a value does not fit its column
     ├── EmitError                 what was passed to ``ctx.emit`` does not fit the role's output
     ├── CheckpointError           a state cannot be saved, or what was saved does not fit
@@ -52,6 +53,10 @@ class ProtocolError(MLOnFlinkError):
 
 class MasterUnreachable(MLOnFlinkError):
     """The application master did not answer in time; the message names host and port."""
+
+
+class LogUnavailable(MLOnFlinkError):
+    """What a node's process has printed cannot be read; the message names the node and the reason."""
 
 
 class CodecError(MLOnFlinkError, ValueError):

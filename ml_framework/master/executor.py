@@ -10,13 +10,14 @@ import logging
 import time
 from typing import TYPE_CHECKING, assert_never
 
-from ml_framework.errors import ProtocolError
+from ml_framework.errors import LogUnavailable, ProtocolError
 from ml_framework.master import liveness
 from ml_framework.master.command import Admit, Command, Conclude, Reject, Schedule, Tell
 from ml_framework.master.event import NodeLost, StopRequested
+from ml_framework.master.logs import LogRelay
 from ml_framework.master.state import LIVE, State
 from ml_framework.master.store import NodeStore
-from ml_framework.rpc.wire import Ended, NodeCommand, NodeEvent, Refuse, Registered
+from ml_framework.rpc.wire import Ended, LogRead, NodeCommand, NodeEvent, Refuse, Registered
 from ml_framework.spec import Token
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from ml_framework.config import RestartPolicy, Timeouts
     from ml_framework.master.event import Event
     from ml_framework.master.machine import StateMachine
-    from ml_framework.rpc.wire import ClusterStatus
+    from ml_framework.rpc.wire import ClusterStatus, LogPiece
     from ml_framework.spec import JobSpec, NodeId
 
 _log = logging.getLogger(__name__)
@@ -76,6 +77,7 @@ class Executor:
         self._announce = announce
         self._wall_s = wall_s
         self._store = NodeStore()
+        self._logs = LogRelay()
         self._attended: dict[NodeId, Conversation] = {}
         self._timers: list[asyncio.TimerHandle] = []
         self._watch: asyncio.TimerHandle | None = None
@@ -101,6 +103,18 @@ class Executor:
     def status(self) -> ClusterStatus:
         """The cluster as it is now."""
         return self._store.status(self._snapshot, self._loop.time())
+
+    async def read_log(self, node: NodeId, offset: int, limit: int) -> LogPiece:
+        """A piece of what `node` has printed in its latest attempt; the arguments are those of `ReadLog`.
+
+        Raises:
+            LogUnavailable: there is no such node, it is not attended, has no log or did not answer.
+        """
+        if node not in self._snapshot.nodes:
+            raise LogUnavailable(f"{node} is no node of job {self._snapshot.job.name!r}")
+        if node not in self._attended:
+            raise LogUnavailable(self._store.why_no_log(self._snapshot, node))
+        return await self._logs.read(self._attended[node], offset, limit)
 
     def stop(self) -> None:
         """Ask for the cluster to be stopped in good order."""
@@ -129,8 +143,11 @@ class Executor:
         if self._attended.get(event.node) is not conversation:
             return  # refused, or replaced by a later life
         self._store.note(event, self._loop.time())
-        if isinstance(event, Ended):
-            self._submit(event, conversation)
+        match event:
+            case Ended():
+                self._submit(event, conversation)
+            case LogRead():
+                self._logs.answered(conversation, event)
 
     def gone(self, conversation: Conversation) -> None:
         """The stream of `conversation` has ended; a node that had not is lost."""
@@ -138,6 +155,7 @@ class Executor:
         if node is None or self._attended.get(node) is not conversation:
             return
         del self._attended[node]
+        self._logs.gone(conversation)
         if not self._attended:
             self._deserted.set()
         self._lose(node, "its agent went away")

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import grpc
 from google.protobuf.message import DecodeError
 
-from ml_framework.errors import ProtocolError, StateMachineError
+from ml_framework.errors import LogUnavailable, ProtocolError, StateMachineError
 from ml_framework.master.executor import Conversation
 from ml_framework.rpc import messages
 from ml_framework.rpc._generated import application_master_pb2 as pb
 from ml_framework.rpc._generated.application_master_pb2_grpc import ApplicationMasterServicer
+from ml_framework.spec import NodeId
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -49,6 +50,15 @@ class Service(ApplicationMasterServicer):  # type: ignore[misc]  # generated wit
     async def GetStatus(self, _request: Any, _context: Any) -> pb.ClusterStatus:  # noqa: N802 - name in the proto
         """The cluster as it is now."""
         return messages.status_to_message(self._executor.status())
+
+    async def GetLog(self, request: Any, context: Any) -> pb.LogPiece:  # noqa: N802 - name in the proto
+        """What a node's process has printed; the node reads it."""
+        node = NodeId(request.node.role, request.node.index)
+        try:
+            piece = await self._executor.read_log(node, request.offset, request.limit)
+        except LogUnavailable as error:
+            await context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
+        return messages.piece_to_message(piece)
 
     async def Stop(self, _request: Any, _context: Any) -> pb.StopReply:  # noqa: N802 - name in the proto
         """Stop the cluster in good order; answers at once."""

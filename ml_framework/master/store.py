@@ -60,6 +60,12 @@ class NodeStore:
         """What is known of the node's latest life, None before it registered."""
         return self._facts.get(node)
 
+    def why_no_log(self, snapshot: Snapshot, node: NodeId) -> str:
+        """Why a node that is not attended cannot be asked for its log, and where that lies."""
+        facts = self._facts.get(node)
+        place = f"; its log is in {facts.log_dir} on its host" if facts is not None and facts.log_dir else ""
+        return f"{node} is {snapshot.nodes[node].state} and not attended{place}"
+
     def last_heard_s(self, snapshot: Snapshot) -> dict[NodeId, float]:
         """When each node whose silence matters was last heard."""
         return {node: self._facts[node].heard_s for node in snapshot.in_state(*LIVE) if node in self._facts}

@@ -1,8 +1,8 @@
 """The client's end of the application master's service.
 
-`MasterClient` is for an asyncio loop (the agent, the tests), `fetch_status` for a plain thread (the client
-in the terminal). Whoever finds no AM gets `MasterUnreachable`, with host, port and the time waited; whoever
-is not understood by it gets `ProtocolError`.
+`MasterClient` is for an asyncio loop (the agent, the tests), `fetch_status` and `fetch_log` for a plain
+thread (the client in the terminal). Whoever finds no AM gets `MasterUnreachable`, with host, port and the
+time waited; whoever is not understood by it gets `ProtocolError`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import grpc
 import grpc.aio
 
 from ml_framework.config import Timeouts
-from ml_framework.errors import MasterUnreachable, MLOnFlinkError, ProtocolError
+from ml_framework.errors import LogUnavailable, MasterUnreachable, MLOnFlinkError, ProtocolError
 from ml_framework.rpc import messages
 from ml_framework.rpc._generated import application_master_pb2 as pb
 from ml_framework.rpc._generated.application_master_pb2_grpc import ApplicationMasterStub
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from ml_framework.rpc import wire
+    from ml_framework.spec import NodeId
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 """Bound of one message, the same at both ends."""
@@ -110,6 +111,11 @@ class MasterClient:
         """The cluster as the AM sees it; raises `MasterUnreachable`."""
         return messages.status_from_message(await self._ask(self._stub.GetStatus, pb.StatusRequest()))
 
+    async def log(self, node: NodeId, offset: int, limit: int) -> wire.LogPiece:
+        """A piece of what `node` has printed, see `fetch_log`."""
+        request = messages.log_request(node, offset, limit)
+        return messages.piece_from_message(await self._ask(self._stub.GetLog, request))
+
     async def stop(self) -> None:
         """Ask the AM to stop the cluster in good order; raises `MasterUnreachable`."""
         await self._ask(self._stub.Stop, pb.StopRequest())
@@ -142,15 +148,43 @@ def fetch_status(address: str, token: str, timeout_s: float) -> wire.ClusterStat
         MasterUnreachable: no answer in time.
         ProtocolError: the AM rejects the token.
     """
+    return messages.status_from_message(_fetch("GetStatus", pb.StatusRequest(), address, token, timeout_s))
+
+
+def fetch_log(
+    address: str, token: str, node: NodeId, *, offset: int, limit: int, timeout_s: float
+) -> wire.LogPiece:
+    """Ask the AM at `address` for a piece of what `node` has printed in its latest attempt.
+
+    Args:
+        address: ``host:port``.
+        token: the job's token.
+        node: which.
+        offset: of the piece, in bytes; negative: as many before the end. One beyond the end of the log, which
+            has been cut since, gets its beginning.
+        limit: bytes of the piece, at most; the node sends 256 KiB at most.
+        timeout_s: longest wait, in seconds.
+
+    Returns:
+        the piece, empty at the log's end. Whoever reads on asks for `LogPiece.offset` + the length of its
+        text, and begins at 0 where `LogPiece.path` is another: the node has begun another attempt.
+
+    Raises:
+        LogUnavailable: there is no such node, it has not come yet or has gone, has no log or did not answer.
+        MasterUnreachable: no answer in time.
+        ProtocolError: the AM rejects the token.
+    """
+    request = messages.log_request(node, offset, limit)
+    return messages.piece_from_message(_fetch("GetLog", request, address, token, timeout_s))
+
+
+def _fetch(method: str, request: Any, address: str, token: str, timeout_s: float) -> Any:
     with grpc.insecure_channel(address, options=CHANNEL_OPTIONS) as channel:
-        ask = ApplicationMasterStub(channel).GetStatus
+        ask = getattr(ApplicationMasterStub(channel), method)
         try:
-            message = ask(
-                pb.StatusRequest(), metadata=_metadata(token), timeout=timeout_s, wait_for_ready=True
-            )
+            return ask(request, metadata=_metadata(token), timeout=timeout_s, wait_for_ready=True)
         except grpc.RpcError as error:
             raise _translated(error.code(), error.details(), address, timeout_s) from error
-    return messages.status_from_message(message)
 
 
 def _metadata(token: str) -> _Metadata:
@@ -174,4 +208,6 @@ def _translated(
         return MasterUnreachable(f"the application master at {address} has ended the conversation")
     if code in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}:
         return MasterUnreachable(f"the application master at {address} went away: {details}")
+    if code is grpc.StatusCode.FAILED_PRECONDITION:
+        return LogUnavailable(details)
     return ProtocolError(f"the application master at {address} answered {code.name}: {details}")

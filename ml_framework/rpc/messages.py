@@ -161,6 +161,11 @@ def piece_from_message(message: pb.LogPiece) -> LogPiece:
     return LogPiece(message.text, message.offset, message.size, message.path)
 
 
+def log_request(node: NodeId, offset: int, limit: int) -> pb.LogRequest:
+    """The question for a piece of the log of `node`."""
+    return pb.LogRequest(node=_node_to_message(node), offset=offset, limit=limit)
+
+
 def _end_to_message(end: AttemptEnd) -> pb.AttemptEnd:
     return pb.AttemptEnd(
         token=_token_to_message(end.token),
