@@ -30,12 +30,12 @@ from ml_framework.rpc import wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
-    from pathlib import Path
 
     from ml_framework.node.assignment import Assignment
     from ml_framework.node.parent import Parent
     from ml_framework.node.standby import Processes
     from ml_framework.runner.console import Console
+    from ml_framework.runner.log_file import LogFile
     from ml_framework.spec import ClusterSpec, Token
 
 _ORPHAN_GRACE = timedelta(seconds=1)
@@ -102,7 +102,7 @@ class Agent:
         self._address = Address(assignment.host, kept=assignment.program.runner.binds_address)
         self._queues: Queues | None = None
         self._running: RunningAttempt | None = None
-        self._log_file: Path | None = None
+        self._log: LogFile | None = None
         self._outcome: wire.Outcome | None = None
         self._then: Callable[[], None] | None = None
         self._farewell: Farewell | None = None
@@ -147,7 +147,7 @@ class Agent:
             case MasterAt(address, token):
                 self._attend(address, token)
             case wire.ReadLog(request, offset, limit):
-                self._go(self._tell_log(request, offset, limit))
+                self._send(wire.LogRead, request=request, piece=read_piece(self._log, offset, limit))
             case wire.Finish() | ConversationEnded() if self._parting is not None:
                 self._farewell = self._parting
             case _ if not self._leaving:  # what the AM has to say comes too late then
@@ -222,7 +222,7 @@ class Agent:
             return
         self._go(self._wait_for_end(self._running))
         pid, attempt = self._running.pid, self._running.attempt
-        self._log_file = attempt.log_file
+        self._log = self._running.log
         self._send(wire.Started, pid=pid, log_dir=str(attempt.log_dir))
         self._parent.tell("started", attempt=attempt.number, pid=pid)
 
@@ -307,12 +307,6 @@ class Agent:
                     await self._numbers_changed.wait()
             self._numbers_changed.clear()
             self._send(wire.Heartbeat, numbers=dict(self._numbers))
-
-    # What the process has printed
-
-    async def _tell_log(self, request: int, offset: int, limit: int) -> None:
-        piece = await asyncio.to_thread(read_piece, self._log_file, offset, limit)  # the disk may be slow
-        self._send(wire.LogRead, request=request, piece=piece)
 
     # Plumbing
 

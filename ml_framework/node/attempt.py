@@ -90,6 +90,7 @@ class RunningAttempt:
         attempt: what was started.
         environment: of the process.
         pid: of the process.
+        log: what it has printed.
     """
 
     def __init__(
@@ -107,6 +108,7 @@ class RunningAttempt:
         self.attempt = attempt
         self.environment = environment
         self.pid = process.pid
+        self.log = process.log
         self._process = process
         self._control = Control(control, listeners.numbers, listeners.nonsense)
         self._memory = memory

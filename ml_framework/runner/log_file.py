@@ -55,13 +55,18 @@ class LogFile:
         """A piece of what was written.
 
         Args:
-            offset: where to begin; negative: as many bytes before the end.
+            offset: where to begin; negative: as many bytes before the end. Beyond the end it is a place in
+                another log, and the piece begins where this one does.
             limit: bytes at most; what comes may be shorter at the end of a file.
 
         Returns:
             The piece, and where it begins: later than at `offset` where that is no longer there.
+
+        Raises:
+            OSError: it cannot be read, such as a file that somebody has removed.
         """
-        begin = max(self.size + offset if offset < 0 else offset, self._starts[0])
+        wanted = self.size + offset if offset < 0 else offset
+        begin = max(wanted if wanted <= self.size else 0, self._starts[0])
         number = max((n for n, start in enumerate(self._starts) if start <= begin), default=0)
         with self._part(len(self._starts) - 1 - number).open("rb") as part:
             part.seek(begin - self._starts[number])

@@ -36,6 +36,7 @@ class Output:
         prefix: such as ``worker[1] | ``.
 
     Attributes:
+        log: the same.
         ended: done when every writer of the pipe is gone, or `close` was called.
         follower: called with every line while it is not None.
     """
@@ -44,7 +45,7 @@ class Output:
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.follower: Callable[[bytes], None] | None = None
         self._fd = fd
-        self._log = log
+        self.log = log
         self._console = console
         self._prefix = prefix.encode()
         self._lines = Lines()
@@ -73,7 +74,7 @@ class Output:
         asyncio.get_running_loop().remove_reader(self._fd)
         os.close(self._fd)
         self._fd = -1
-        self._log.close()
+        self.log.close()
         if not self.ended.done():
             self.ended.set_result(None)
 
@@ -89,7 +90,7 @@ class Output:
 
     def _tee(self, data: bytes) -> None:
         self._keep(data)
-        if (problem := self._log.write(data)) is not None:
+        if (problem := self.log.write(data)) is not None:
             self._console.put(self._prefix + f"[the log file ends here: {problem}]".encode())
         if self.follower is None and self._console.refuses:
             self._console.leave_out(self._lines.skip(data))

@@ -59,11 +59,13 @@ class UserProcess:
 
     Attributes:
         pid: its process id, also the id of its group.
+        log: what it has printed.
         ended: done, with the `ProcessEnd`, once process, group and output have ended.
     """
 
     def __init__(self, process: subprocess.Popen[bytes], output: Output) -> None:
         self.pid = process.pid
+        self.log = output.log
         self._process = process
         self._output = output
         self._pidfd = os.pidfd_open(process.pid)

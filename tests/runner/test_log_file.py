@@ -49,10 +49,11 @@ def test_what_is_left_is_the_end_of_what_was_written(tmp_path_factory, chunks):
         (-3, 2, (b"78", 7)),
         (-50, 3, (b"012", 0)),
         (10, 5, (b"", 10)),
+        (11, 5, (b"01234", 0)),
     ],
 )
 def test_a_piece_is_read_by_its_place(tmp_path, offset, limit, expected):
-    """From the beginning or from the end, and nothing behind the end."""
+    """From the beginning or from the end; further on than the end is another log's place."""
     log = LogFile(tmp_path / "log", 1 << 20)
     log.write(b"0123456789")
     assert log.read(offset, limit) == expected
