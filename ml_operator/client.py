@@ -9,7 +9,8 @@ from py4j.protocol import Py4JJavaError
 from pyflink.java_gateway import get_gateway
 
 from ml_framework.errors import JobFailed, MasterUnreachable
-from ml_framework.rpc.channel import fetch_status
+from ml_framework.rpc.channel import fetch_log, fetch_status
+from ml_operator.terminal import LogFollower, Terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
     from pyflink.common import JobClient
 
-    from ml_framework.rpc.wire import ClusterStatus
+    from ml_framework.rpc.wire import ClusterStatus, LogPiece
+    from ml_framework.spec import NodeId
     from ml_operator.bridge import Bridge
 
 _STATUS_TIMEOUT_S = 2.0
@@ -44,6 +46,24 @@ class JobMonitor:
             self._cancel(j_result)
             raise
 
+    def show(
+        self, rows: int | None, on_status: Callable[[ClusterStatus], object] | None, every: timedelta
+    ) -> None:
+        """Wait for the end, and show the cluster and what its processes print meanwhile."""
+        logs = LogFollower(self._read_log)
+        with Terminal(rows) as terminal:
+
+            def look(status: ClusterStatus) -> None:
+                terminal.tell(logs.lines(status))
+                terminal.show(status)
+                if on_status is not None:
+                    on_status(status)
+
+            try:
+                self.wait(look, every)
+            finally:
+                terminal.tell(logs.last_lines())
+
     def status(self) -> ClusterStatus | None:
         """The cluster's state; None while its AM cannot be reached."""
         try:
@@ -52,6 +72,11 @@ class JobMonitor:
         except (MasterUnreachable, Py4JJavaError):
             self._master = None  # it ended, or it was started anew elsewhere
             return None
+
+    def _read_log(self, node: NodeId, offset: int, limit: int) -> LogPiece:
+        if self._master is None:
+            raise MasterUnreachable("the application master is not known")
+        return fetch_log(*self._master, node, offset=offset, limit=limit, timeout_s=_STATUS_TIMEOUT_S)
 
     def _find_master(self) -> tuple[str, str] | None:
         found = self._graph.findMaster(self._j_client, self._master_uid)

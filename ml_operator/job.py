@@ -272,16 +272,27 @@ class MLJob:
         on_status: Callable[[ClusterStatus], object] | None = None,
         *,
         every: timedelta = timedelta(milliseconds=500),
+        rows: int | None = None,
+        quiet: bool = False,
     ) -> None:
-        """Wait for a submitted job to end.
+        """Wait for a submitted job to end, and show meanwhile how it gets on.
+
+        On a terminal a table changes, elsewhere a line is printed now and then, to standard error; what the
+        users' processes print stands above it.
 
         Args:
             client: what ``env.execute_async`` or ``StatementSet.execute().get_job_client()`` returned.
             on_status: called with the state of the cluster, about as often as `every` says.
             every: time between two looks.
+            rows: that the nodes will read together, where that is known: for the time to go.
+            quiet: show nothing.
 
         Raises:
             JobFailed: the job failed; its message is the first cause, a user's traceback without Java frames.
             KeyboardInterrupt: Ctrl-C, after the job was cancelled.
         """
-        self._planner.monitor(client).wait(on_status, every)
+        monitor = self._planner.monitor(client)
+        if quiet:
+            monitor.wait(on_status, every)
+        else:
+            monitor.show(rows, on_status, every)

@@ -1,0 +1,92 @@
+"""The state of the cluster as a table, for a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Group
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from ml_framework.rpc.wire import NodeState
+from ml_operator.terminal import words
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from ml_framework.rpc.wire import ClusterStatus, NodeStatus
+    from ml_operator.terminal.pace import Pace
+
+NODES_SHOWN = 16
+"""Of each role; more would not fit a terminal."""
+_FAILURES_SHOWN = 3
+_PER_CENT_OF_MS = 0.1
+"""Milliseconds a second, in per cent."""
+
+_COLOURS = {
+    NodeState.RUNNING: "green",
+    NodeState.SUCCEEDED: "green",
+    NodeState.FAILED: "red",
+    NodeState.LOST: "red",
+}
+
+
+def render(status: ClusterStatus, elapsed_s: float, pace: Pace) -> RenderableType:
+    """Everything that is known: one row for each node, then progress, failures and where to look further."""
+    parts: list[RenderableType] = [_headline(status, elapsed_s), _nodes(status)]
+    if pace.share is not None:
+        parts.append(_progress(pace, pace.share))
+    parts += [Text(line, style="red") for line in words.failures(status)[-_FAILURES_SHOWN:]]
+    if status.page:
+        parts.append(Text(f"page {status.page}", style="dim"))
+    return Group(*parts)
+
+
+def _headline(status: ClusterStatus, elapsed_s: float) -> Text:
+    line = Text.assemble((status.job, "bold"), "  ", status.state, "  ", words.duration(elapsed_s))
+    return line.append(f"  restarts {status.restarts}") if status.restarts else line
+
+
+def _nodes(status: ClusterStatus) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("node", no_wrap=True)
+    table.add_column("state", no_wrap=True)
+    for name in ("attempt", "rows in", "rows/s", "queue", "waits", "computes", "blocked"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("logged")
+    roles: dict[str, list[NodeStatus]] = {}
+    for node in status.nodes:
+        roles.setdefault(node.node.role, []).append(node)
+    for role, members in roles.items():
+        for node in members[:NODES_SHOWN]:
+            table.add_row(*_row(node))
+        if len(members) > NODES_SHOWN:
+            table.add_row(Text(f"{role}: {len(members) - NODES_SHOWN} more"))
+    return table
+
+
+def _row(node: NodeStatus) -> tuple[RenderableType, ...]:
+    return (
+        Text(str(node.node)),
+        Text(node.state.value, style=_COLOURS.get(node.state, "yellow")),
+        str(node.token.attempt),
+        words.measured(node, "rows_in"),
+        words.measured(node, "rows_in_per_second"),
+        words.measured(node, "queue_in_fill", "{:.0f} %", 100),
+        words.measured(node, "wait_ms_per_second", "{:.0f} %", _PER_CENT_OF_MS),
+        words.measured(node, "compute_ms_per_second", "{:.0f} %", _PER_CENT_OF_MS),
+        words.measured(node, "blocked_ms_per_second", "{:.0f} %", _PER_CENT_OF_MS),
+        Text(words.logged(node.numbers)),
+    )
+
+
+def _progress(pace: Pace, share: float) -> Table:
+    remaining_s = pace.remaining_s
+    line = Table.grid(padding=(0, 2, 0, 0))
+    eta = "" if remaining_s is None else f"{words.duration(remaining_s)} to go"
+    line.add_row(
+        ProgressBar(total=1.0, completed=share, width=30),
+        f"{share:.0%}  {pace.rows:,} of {pace.total:,} rows  {pace.per_second:,.0f}/s  {eta}",
+    )
+    return line
