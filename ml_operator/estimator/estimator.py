@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pyflink.table.types import DataType
 
     from ml_framework.config import JobConfig
+    from ml_framework.resources import Resources
     from ml_framework.rpc.wire import ClusterStatus
     from ml_framework.runner import Runner
 
@@ -49,6 +50,7 @@ class Estimator(ABC, Generic[FittedModel]):
         seed: of the first weights, and of the order of rows.
         dtype: what the inputs are cast to; None leaves each as its column is.
         threads: that one process computes with; None shares the CPUs among the workers on a host.
+        resources: that each worker has to itself, as for `MLJob.add_role`.
         config: time limits, queues, logs of the job.
 
     Raises:
@@ -67,6 +69,7 @@ class Estimator(ABC, Generic[FittedModel]):
     seed: int = 0
     dtype: str | None = "float32"
     threads: int | None = None
+    resources: Resources | None = None
     config: JobConfig | None = None
 
     def __post_init__(self) -> None:
@@ -110,6 +113,7 @@ class Estimator(ABC, Generic[FittedModel]):
                 "worker",
                 runner=self._runner(),
                 parallelism=self.parallelism,
+                resources=self.resources,
                 input=table.select(*map(col, schema.names)),
                 groups=both.vectors,
                 output=_CHUNKS,

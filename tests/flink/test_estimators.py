@@ -21,7 +21,7 @@ from pyflink.table.expressions import null_of
 from support.flink import PROGRAMS, collect, make_flink
 from support.pages import write_programs
 
-from ml_operator import JobFailed
+from ml_operator import JobFailed, PlanError, Resources
 from ml_operator.bridge import environment_options
 from tf_integration import KerasEstimator
 from torch_integration import TorchEstimator
@@ -205,6 +205,23 @@ def test_two_workers_of_keras_fit_and_transform_at_once(of_keras: ModuleType) ->
     found = collect(estimator.fit(table).transform(table))
     assert sorted(row[:2] for row in found) == rows
     assert [row[2] for row in found] == pytest.approx([row[1] for row in found], abs=1e-2)
+
+
+def test_workers_get_what_they_ask_for(programs: ModuleType) -> None:
+    """Which planning refuses where the cluster does not have it."""
+    estimator = TorchEstimator(
+        partial(programs.nn.Linear, 1, 1),
+        loss=programs.nn.MSELoss(),
+        optimizer=programs.Adam,
+        inputs=["x"],
+        label="y",
+        output=ANSWER,
+        resources=Resources(gpu=1),
+    )
+    flink = make_flink(parallelism=1)
+    table = flink.rows({"x": DataTypes.FLOAT(), "y": DataTypes.FLOAT()}, [(1.0, 2.0)])
+    with pytest.raises(PlanError, match="gpu"):
+        estimator.fit(table)
 
 
 @pytest.mark.parametrize(

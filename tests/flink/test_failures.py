@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +14,7 @@ from support.flink import PROGRAMS, Flink, make_flink, processes, program
 
 from ml_framework.runner import PythonRunner
 from ml_framework.testing.waiting import eventually
-from ml_operator import JobConfig, JobFailed, RestartPolicy
+from ml_operator import JobConfig, JobFailed, RestartPolicy, Timeouts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -143,6 +144,21 @@ def test_flink_restarts_a_role_with_output(tmp_path: Path) -> None:
     )
     flink.job.wait(flink.insert(table))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["worker-0-0", "worker-0-1", "worker-0-2"]
+
+
+def test_a_restart_may_be_put_off_for_longer_than_slots_take(tmp_path: Path) -> None:
+    """While Flink waits before it starts the job again, nobody waits for slots."""
+    config = JobConfig(Timeouts(slots=timedelta(seconds=4)), RestartPolicy(budget=0))
+    flink = make_flink(
+        config,
+        restart_strategy__type="fixed-delay",
+        restart_strategy__fixed_delay__attempts="1",
+        restart_strategy__fixed_delay__delay="7 s",
+    )
+    flink.job.add_role("worker", runner=program("fail_until", folder=str(tmp_path), until=1))
+    flink.job.wait(flink.submit())
+    first, second = (tmp_path / f"worker-0-{attempt}" for attempt in (0, 1))
+    assert second.stat().st_mtime - first.stat().st_mtime > 7
 
 
 # Failures of Flink, which are not the cluster's
