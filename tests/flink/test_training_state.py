@@ -12,7 +12,7 @@ from support.flink import PROGRAMS, Flink, committed, make_flink, program
 
 from ml_framework.errors import JobFailed
 from ml_framework.testing.waiting import eventually
-from ml_operator import JobConfig
+from ml_operator import JobConfig, Resources
 from torch_integration import TorchRunner
 
 if TYPE_CHECKING:
@@ -97,13 +97,13 @@ def test_ranks_count_every_row_once_across_kills(tmp_path: Path) -> None:
 
 
 def test_a_job_goes_on_from_a_savepoint_with_more_and_fewer_ranks(tmp_path: Path) -> None:
-    """Two ranks, three, one: the counts go on exactly, rows that waited for their batch included."""
+    """Two ranks, three in slots of their own, one: exactly, with the rows that waited for their batch."""
     rows, savepoint = 100_000, None
-    for ranks in (2, 3, 1):
+    for ranks, resources in ((2, None), (3, Resources()), (1, None)):
         recovery = {} if savepoint is None else {"execution__state_recovery__path": savepoint}
         flink = checkpointed(tmp_path, **recovery)
         params = {"folder": str(tmp_path), "kills": 0, "batch_size": 50, "emits": False}
-        add_workers(flink, "count_and_die", rows, parallelism=ranks, params=params)
+        add_workers(flink, "count_and_die", rows, parallelism=ranks, params=params, resources=resources)
         client = flink.submit()
         if ranks > 1:
             eventually(lambda: list(tmp_path.glob("checkpoints/*/chk-*/_metadata")), timeout_s=60)
