@@ -41,12 +41,12 @@ class Console:
         self._written = asyncio.Event()
 
     @property
-    def refuses(self) -> bool:
-        """Whether lines that came now would be left out."""
+    def room(self) -> int:
+        """How many bytes of lines would be written if they came now; the others would be left out."""
         now_s = asyncio.get_running_loop().time()
         refill = (now_s - self._refilled_s) * BYTES_PER_S
         self._allowance, self._refilled_s = min(self._allowance + refill, BURST_BYTES), now_s
-        return self._allowance <= 0 or self._backlog_bytes > _BACKLOG_BYTES
+        return int(max(self._allowance, 0)) if self._backlog_bytes <= _BACKLOG_BYTES else 0
 
     def write(self, text: str) -> None:
         """Write one line of our own at once, or when there is room."""
@@ -56,7 +56,7 @@ class Console:
 
     def put(self, line: bytes) -> None:
         """Take a line to be written by the next `flush`; left out when there have been too many."""
-        if self.refuses:
+        if self._allowance <= 0 or self._backlog_bytes > _BACKLOG_BYTES:
             self.leave_out(1)
             return
         self._tell_dropped()

@@ -41,14 +41,19 @@ class LogFile:
         """Append `data`; what goes wrong, such as a full disk, is told once and ends the log."""
         if self._broken:
             return None
+        rest = memoryview(data)
         try:
-            if self.size - self._starts[-1] >= self._part_bytes:
-                self._begin_part()
-            self._file.write(data)
+            while rest:
+                room = self._part_bytes - (self.size - self._starts[-1])
+                if room <= 0:
+                    self._begin_part()
+                    continue
+                written = self._file.write(rest[:room]) or 0
+                self.size += written
+                rest = rest[written:]
         except OSError as error:
             self._broken = True
             return error
-        self.size += len(data)
         return None
 
     def read(self, offset: int, limit: int) -> tuple[bytes, int]:

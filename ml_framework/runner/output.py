@@ -8,8 +8,10 @@ the console leaves out is not even cut into lines.
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ml_framework.runner.lines import MAX_LINE_BYTES, Lines
@@ -23,7 +25,10 @@ if TYPE_CHECKING:
 LAST_LINES = 40
 """How many lines are kept for the first cause."""
 
-_READ_BYTES = 64 * 1024
+_PIPE_BYTES = 1 << 20
+"""What a process may print between two looks without waiting; as much as a pipe may be given by anybody."""
+_PAUSE_S = 0.01
+"""Between two looks: a process that prints line by line would else wake its agent for each of them."""
 
 
 class Output:
@@ -51,8 +56,11 @@ class Output:
         self._lines = Lines()
         self._last: deque[bytes] = deque()
         self._last_bytes = 0
+        self._pause: asyncio.TimerHandle | None = None
         os.set_blocking(fd, False)
-        asyncio.get_running_loop().add_reader(fd, self._read)
+        with suppress(OSError):  # one that stays as small as it is has the process wait more often
+            fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+        self._watch()
 
     @property
     def last_lines(self) -> str:
@@ -71,31 +79,41 @@ class Output:
         if self._fd < 0:
             return
         self._show(self._lines.flush())
-        asyncio.get_running_loop().remove_reader(self._fd)
+        if self._pause is None:
+            asyncio.get_running_loop().remove_reader(self._fd)
+        else:
+            self._pause.cancel()
         os.close(self._fd)
         self._fd = -1
         self.log.close()
         if not self.ended.done():
             self.ended.set_result(None)
 
+    def _watch(self) -> None:
+        self._pause = None
+        asyncio.get_running_loop().add_reader(self._fd, self._read)
+
     def _read(self) -> None:
         try:
-            data = os.read(self._fd, _READ_BYTES)
+            data = os.read(self._fd, _PIPE_BYTES)
         except BlockingIOError:
             return
-        if data:
-            self._tee(data)
-        else:
+        if not data:
             self.close()
+            return
+        self._tee(data)
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(self._fd)
+        self._pause = loop.call_later(_PAUSE_S, self._watch)
 
     def _tee(self, data: bytes) -> None:
         self._keep(data)
         if (problem := self.log.write(data)) is not None:
             self._console.put(self._prefix + f"[the log file ends here: {problem}]".encode())
-        if self.follower is None and self._console.refuses:
-            self._console.leave_out(self._lines.skip(data))
-        else:
-            self._show(self._lines.feed(data))
+        room = self._console.room if self.follower is None else len(data)
+        self._show(self._lines.feed(data[:room]))
+        if room < len(data):
+            self._console.leave_out(self._lines.skip(data[room:]))
 
     def _keep(self, data: bytes) -> None:
         """Remember the end of the output, and forget what is no longer needed for it."""
