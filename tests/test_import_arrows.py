@@ -45,7 +45,7 @@ PART_MAY_IMPORT = {
     "runner": {"context"},
     "rpc": set(),
     "master": {"rpc"},
-    "node": {"context", "rpc", "runner"},
+    "node": {"byte_queue", "context", "rpc", "runner"},
     "testing": set(PARTS),
 }
 # Modules for the code that plans a job: they use PyFlink, and no module of the user's process imports them.

@@ -106,7 +106,7 @@ class TFContext(NodeContext):
             batch = Batch(columns, global_rows, world_size)
             return batch if transform is None else transform(batch)
 
-        steps = ((tensors.values(records), rows) for records, rows in self._steps(source, batch_size))
+        steps = self._steps(source, batch_size, lambda records, rows: (tensors.values(records), rows))
         return StepDataset(steps, signature, transformed)
 
     def emit(self, objects: Sequence[Any] | None = None, /, **columns: Any) -> None:

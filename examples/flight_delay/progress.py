@@ -78,8 +78,9 @@ class Progress(RowsLine):
 
     def __call__(self, status: Any) -> None:
         """Show a `ClusterStatus`."""
-        workers = {node.node.index: node.numbers for node in status.nodes if node.node.role == "worker"}
-        rows = sum(numbers.get("rows_out", 0.0) for numbers in workers.values())
+        nodes = [node for node in status.nodes if node.node.role == "worker"]
+        workers = {node.node.index: node.numbers for node in nodes}
+        rows = sum(node.measured.get("rows_out", 0.0) for node in nodes)
         own = {index: numbers for index, numbers in sorted(workers.items()) if "auc" in numbers}
         each = ", ".join(f"worker {index} {_auc(numbers, 'auc')}" for index, numbers in own.items())
         of_all = _auc(workers.get(0, {}), "auc_of_all")

@@ -26,6 +26,7 @@ ways to hear no, and they are four different things:
 from ml_framework.byte_queue.doorbell import Doorbell
 from ml_framework.byte_queue.ends import Consumer, Frame, Producer
 from ml_framework.byte_queue.layout import FrameKind
+from ml_framework.byte_queue.level import Level
 from ml_framework.byte_queue.mapped import MappedQueue, create
 
-__all__ = ["Consumer", "Doorbell", "Frame", "FrameKind", "MappedQueue", "Producer", "create"]
+__all__ = ["Consumer", "Doorbell", "Frame", "FrameKind", "Level", "MappedQueue", "Producer", "create"]

@@ -13,6 +13,7 @@ from __future__ import annotations
 import struct
 import time
 from collections import deque
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from ml_framework.byte_queue.fence import full_fence, order
@@ -22,6 +23,7 @@ from ml_framework.errors import EndOfStream, PeerLost, ProtocolError, QueueClose
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from typing_extensions import Buffer
 
@@ -33,6 +35,8 @@ _T = TypeVar("_T")
 _LOOKS: Final = 300
 """How often an end looks before it sleeps: some 20 microseconds, about what a wake-up costs."""
 _NUMBER: Final = struct.Struct("<q")
+_UNSEEN: Final[AbstractContextManager[object]] = nullcontext()
+"""Around waits that nobody wants to know of."""
 _KINDS: Final = (FrameKind.BATCH, *FrameKind)
 """By number; there is no kind 0."""
 
@@ -40,7 +44,15 @@ _KINDS: Final = (FrameKind.BATCH, *FrameKind)
 class _End:
     """What both ends have in common: their words in the file, ringing and sleeping."""
 
-    def __init__(self, queue: MappedQueue, bell: Doorbell, own: Words, peer: Words) -> None:
+    def __init__(
+        self,
+        queue: MappedQueue,
+        bell: Doorbell,
+        waiting: AbstractContextManager[object],
+        own: Words,
+        peer: Words,
+    ) -> None:
+        self._waiting = waiting
         self._longs = queue.longs
         self._ints = queue.ints
         self._bell = bell
@@ -72,6 +84,10 @@ class _End:
 
     def _wait(self, look: Callable[[], _T | None], timeout_s: float | None) -> _T | None:
         """What `look` finds as soon as it finds something; None when the time has passed."""
+        with self._waiting:
+            return self._found(look, timeout_s)
+
+    def _found(self, look: Callable[[], _T | None], timeout_s: float | None) -> _T | None:
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         if timeout_s != 0:
             self._spin()
@@ -109,10 +125,13 @@ class Producer(_End):
     Args:
         queue: the mapped file; no other producer may be at work on it.
         bell: doorbell to the consumer's process.
+        waiting: entered and left around every wait.
     """
 
-    def __init__(self, queue: MappedQueue, bell: Doorbell) -> None:
-        super().__init__(queue, bell, PRODUCER, CONSUMER)
+    def __init__(
+        self, queue: MappedQueue, bell: Doorbell, waiting: AbstractContextManager[object] = _UNSEEN
+    ) -> None:
+        super().__init__(queue, bell, waiting, PRODUCER, CONSUMER)
         self._ring = RingWriter(queue)
 
     @property
@@ -255,10 +274,13 @@ class Consumer(_End):
     Args:
         queue: the mapped file; no other consumer may be at work on it.
         bell: doorbell to the producer's process.
+        waiting: entered and left around every wait.
     """
 
-    def __init__(self, queue: MappedQueue, bell: Doorbell) -> None:
-        super().__init__(queue, bell, CONSUMER, PRODUCER)
+    def __init__(
+        self, queue: MappedQueue, bell: Doorbell, waiting: AbstractContextManager[object] = _UNSEEN
+    ) -> None:
+        super().__init__(queue, bell, waiting, CONSUMER, PRODUCER)
         self._ring = RingReader(queue)
         self._held: deque[Frame] = deque()
         """Frames that lie in the ring and are not released, and released ones behind those."""

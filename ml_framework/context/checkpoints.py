@@ -34,6 +34,7 @@ from ml_framework.errors import CheckpointError, QueueClosed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from typing_extensions import Buffer
 
@@ -57,6 +58,7 @@ class Checkpoints:
         launch: what this process was told.
         framework: how the framework's objects are saved.
         aborted: ids of the checkpoints that Flink has given up.
+        saving: entered and left around each cut.
 
     Attributes:
         returned: user code had, in this job, before the checkpoint was taken.
@@ -74,6 +76,7 @@ class Checkpoints:
         *,
         framework: Framework,
         aborted: set[int],
+        saving: AbstractContextManager[object],
     ) -> None:
         self._source = source
         self._producer = producer
@@ -81,6 +84,7 @@ class Checkpoints:
         self._launch = launch
         self._framework = framework
         self._aborted = aborted
+        self._saving = saving
         self.returned = False
         self._memories = StateMemories()
         self._objects: dict[str, Stateful] | None = None
@@ -131,8 +135,9 @@ class Checkpoints:
 
     def cut(self) -> None:
         """Answer the barrier at which the input stands, and go on behind it."""
-        self._send_state(self._plan(self._source.carried()))
-        self._answer(FrameKind.CUT)
+        with self._saving:
+            self._send_state(self._plan(self._source.carried()))
+            self._answer(FrameKind.CUT)
 
     def give_up(self) -> None:
         """Go on behind the barrier without having met the other ranks there."""

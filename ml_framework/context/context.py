@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
 
@@ -16,11 +16,11 @@ from ml_framework.context.agreement import Agreement
 from ml_framework.context.atomic import write_atomically
 from ml_framework.context.batch import Batch
 from ml_framework.context.checkpoints import Checkpoints
+from ml_framework.context.counters import Counters, Phase
 from ml_framework.context.input import NO_TIMESTAMP, Input
 from ml_framework.context.metrics import Metrics
 from ml_framework.context.output import Output
 from ml_framework.context.peers import Peers
-from ml_framework.context.pulse import Pulse
 from ml_framework.context.steps import check_batch_size, steps
 from ml_framework.errors import EmitError, PlanError, Stopped
 
@@ -65,6 +65,7 @@ class NodeContext:
         log_dir: folder for this attempt's logs.
         stopping: a `threading.Event`, set when this process is asked to end in good order.
         metrics: takes numbers, ``ctx.metrics.log(loss=loss)``.
+        counters: what the agent measures this process by; kept by this class.
     """
 
     _framework: Framework = PLAIN
@@ -89,7 +90,7 @@ class NodeContext:
         self._launch = launch
         self._control = control
         self._codec = find(launch.codec)
-        self._pulse = Pulse(launch.descriptors.pulse)
+        self.counters = _counters(launch.descriptors.counters)
         self._producer: Producer | None = None
         self._input: Input | None = None
         self._output: Output | None = None
@@ -101,11 +102,13 @@ class NodeContext:
         with ExitStack() as stack:
             self._open(stack)
             self._resources = stack.pop_all()
+        self.counters.enter(Phase.USER)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self.counters.enter(Phase.OTHER)
         succeeded = error is None or (isinstance(error, SystemExit) and error.code in (None, 0))
         with self._resources:
             self.metrics.close()
@@ -207,8 +210,9 @@ class NodeContext:
             CodecError: a value does not fit its column; nothing was sent.
         """
         output = self._writable()
-        values = columns if objects is None else self._codec.encode(objects, output.layout.schema)
-        self._emit(output, values, NO_TIMESTAMP if self._input is None else self._input.timestamp)
+        with self.counters.during(Phase.ENCODE):
+            values = columns if objects is None else self._codec.encode(objects, output.layout.schema)
+            output.emit(values, NO_TIMESTAMP if self._input is None else self._input.timestamp)
 
     def emit_rows(self, columns: Mapping[str, Any], timestamps: NDArray[np.int64] | None) -> None:
         """`emit`, with an event time for each row, such as that of the row that it answers.
@@ -221,7 +225,9 @@ class NodeContext:
             EmitError: the role has no output, or the columns do not fit it; nothing was sent.
             CodecError: a value does not fit its column; nothing was sent.
         """
-        self._emit(self._writable(), columns, NO_TIMESTAMP if timestamps is None else timestamps)
+        output = self._writable()
+        with self.counters.during(Phase.ENCODE):
+            output.emit(columns, NO_TIMESTAMP if timestamps is None else timestamps)
 
     def check_emit(self, columns: Mapping[str, Any]) -> None:
         """Raise what `emit` would raise for these, which may be some of the output's columns; send nothing.
@@ -255,7 +261,9 @@ class NodeContext:
             peers = self._meet_peers()
             stack.callback(peers.close)
             self._agreement = Agreement(peers)
-            self._patience_s = _LOOK_S if peers.size == 1 else self._launch.max_delay_s
+            alone = peers.size == 1
+            self._patience_s = _LOOK_S if alone else self._launch.max_delay_s
+            self._waiting = nullcontext() if alone else self.counters.during(Phase.WAIT)
             self._checkpoints = Checkpoints(
                 self._input,
                 self._producer,
@@ -263,6 +271,7 @@ class NodeContext:
                 self._launch,
                 framework=self._framework,
                 aborted=self._control.aborted,
+                saving=self.counters.during(Phase.OTHER),
             )
             stack.callback(self._checkpoints.close)
 
@@ -273,12 +282,16 @@ class NodeContext:
         bell = Doorbell(socket.socket(fileno=descriptors.bell))
         stack.callback(bell.close)
         if descriptors.output is not None:
-            self._producer = Producer(_mapped(descriptors.output), bell)
+            blocked = self.counters.during(Phase.BLOCKED)
+            self._producer = Producer(_mapped(descriptors.output), bell, blocked)
             if launch.output_layout is not None:
-                self._output = Output(self._producer, Layout.from_json(launch.output_layout))
+                layout = Layout.from_json(launch.output_layout)
+                self._output = Output(self._producer, layout, self.counters)
         if descriptors.input is not None and launch.input_layout is not None:
             layout = Layout.from_json(launch.input_layout)
-            self._input = Input(Consumer(_mapped(descriptors.input), bell), layout, self._reply)
+            waiting = self.counters.during(Phase.WAIT)
+            consumer = Consumer(_mapped(descriptors.input), bell, waiting)
+            self._input = Input(consumer, layout, self._reply, self.counters)
             self.schema = layout.schema
 
     def _join(self) -> None:
@@ -314,11 +327,6 @@ class NodeContext:
             raise EmitError(f"{self.role} has no output: declare output= in add_role to emit rows")
         return self._output
 
-    def _emit(self, output: Output, columns: Mapping[str, Any], timestamps: int | NDArray[np.int64]) -> None:
-        with self._pulse.paused():
-            output.emit(columns, timestamps)
-        self.metrics.log(rows_out=output.rows)
-
     def _reply(self, kind: FrameKind, number: int) -> None:
         if self._producer is not None:
             self._producer.send_number(kind, number)
@@ -338,28 +346,37 @@ class NodeContext:
         return self._input
 
     def _batches(self, source: Input, batch_size: int | None) -> Iterator[Any]:
-        for records, global_rows in self._steps(source, batch_size):
-            yield self._batch(records, global_rows)
+        """Each step's rows as user code gets them."""
+        return self._steps(source, batch_size, self._batch)
 
-    def _steps(self, source: Input, batch_size: int | None) -> Iterator[tuple[RecordBatch, int]]:
-        """The rows of each step, with the number of rows over all ranks."""
+    def _steps(
+        self, source: Input, batch_size: int | None, converted: Callable[[RecordBatch, int], Any]
+    ) -> Iterator[Any]:
+        """What `converted` makes of the rows of each step and their number over all ranks."""
         assert self._agreement is not None
         assert self._checkpoints is not None
         self._checkpoints.begin()
-        for records, global_rows in steps(
-            source,
-            self._agreement,
-            self._checkpoints,
-            batch_size,
-            patience_s=self._patience_s,
-            over=self._asked_to_end,
-        ):
-            self.metrics.log(rows_in=source.rows)
-            self._pulse.begin()
-            try:
-                yield records, global_rows
-            finally:
-                self._pulse.rest()
+        counters = self.counters
+        counters.enter(Phase.DECODE)
+        try:
+            for records, global_rows in steps(
+                source,
+                self._agreement,
+                self._checkpoints,
+                batch_size,
+                patience_s=self._patience_s,
+                waiting=self._waiting,
+                over=self._asked_to_end,
+            ):
+                batch = converted(records, global_rows)
+                counters.begin_step(records.rows)
+                try:
+                    yield batch
+                finally:
+                    del batch
+                    counters.end_step()
+        finally:
+            counters.enter(Phase.USER)
         if self._asked_to_end() and threading.current_thread() is threading.main_thread():
             raise Stopped  # lest user code take this for the end of the input
 
@@ -383,3 +400,12 @@ def _mapped(descriptor: int) -> MappedQueue:
         return MappedQueue.open(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _counters(descriptor: int | None) -> Counters:
+    """The same of counters."""
+    try:
+        return Counters(descriptor)
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)

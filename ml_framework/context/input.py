@@ -21,6 +21,8 @@ from ml_framework.errors import EndOfStream, ProtocolError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ml_framework.context.counters import Counters
+
 NO_TIMESTAMP = int(np.iinfo(np.int64).min)
 
 
@@ -89,6 +91,7 @@ class Input:
         consumer: the reading end of the in-queue.
         layout: of its BATCH frames.
         reply: sends a control frame, its kind and number, to the out-queue.
+        counters: told how long each barrier held rows up.
 
     Attributes:
         rows: rows handed out so far.
@@ -97,13 +100,22 @@ class Input:
         barrier: id of the checkpoint at whose barrier the input stands; `NO_BARRIER` if there is none.
     """
 
-    def __init__(self, consumer: Consumer, layout: Layout, reply: Callable[[FrameKind, int], None]) -> None:
+    def __init__(
+        self,
+        consumer: Consumer,
+        layout: Layout,
+        reply: Callable[[FrameKind, int], None],
+        counters: Counters,
+    ) -> None:
         self.layout = layout
         self.rows = 0
         self.timestamp = NO_TIMESTAMP
         self.barrier = NO_BARRIER
         self._consumer = consumer
         self._reply = reply
+        self._counters = counters
+        self._barrier_ns = 0
+        """When the input came to stand at the barrier, on the monotonic clock."""
         self._waiting = _Rows()
         self._echoes: deque[tuple[int, FrameKind, int]] = deque()
         """Watermarks and statuses not yet passed on, each with the number of rows before it."""
@@ -154,9 +166,15 @@ class Input:
         for kind, number in due.items():
             self._reply(kind, number)
 
+    def stand_at(self, barrier: int) -> None:
+        """Hand out no further rows until this barrier is passed."""
+        self.barrier = barrier
+        self._barrier_ns = time.monotonic_ns()
+
     def pass_barrier(self) -> int:
         """Go on behind the barrier; returns the id of its checkpoint."""
         passed, self.barrier = self.barrier, NO_BARRIER
+        self._counters.stalled(time.monotonic_ns() - self._barrier_ns)
         return passed
 
     def carried(self) -> RecordBatch | None:
@@ -233,7 +251,7 @@ class Input:
                 self._echoes.append((self.rows + self._waiting.count, kind, frame.number))
                 self.answer()
             case FrameKind.CHECKPOINT:
-                self.barrier = frame.number
+                self.stand_at(frame.number)
             case FrameKind.END:
                 self._at_end = True
             case _:

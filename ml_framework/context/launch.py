@@ -26,8 +26,8 @@ class Descriptors:
     """The mapped file of the queue from Flink."""
     output: int | None = None
     """The mapped file of the queue to Flink."""
-    pulse: int | None = None
-    """The page of the process's `Pulse`; None without data input."""
+    counters: int | None = None
+    """The page of the process's `Counters`; None where nobody looks at it."""
 
     def all(self) -> tuple[int, ...]:
         """Every number that is set, to be inherited."""

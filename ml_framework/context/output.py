@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from ml_framework.context.counters import Counters
+
 
 class Output:
     """Writes the rows of one role to the out-queue.
@@ -21,16 +23,16 @@ class Output:
     Args:
         producer: the writing end of the out-queue.
         layout: of its BATCH frames.
+        counters: count what is emitted.
 
     Attributes:
         layout: the same.
-        rows: rows emitted so far.
     """
 
-    def __init__(self, producer: Producer, layout: Layout) -> None:
+    def __init__(self, producer: Producer, layout: Layout, counters: Counters) -> None:
         self.layout = layout
-        self.rows = 0
         self._producer = producer
+        self._counters = counters
 
     def emit(self, columns: Mapping[str, Any], timestamps: int | NDArray[np.int64]) -> None:
         """Send rows to Flink, in as many frames as they need; waits while the queue is full.
@@ -54,7 +56,7 @@ class Output:
         for rows, frame in frames:
             if rows:
                 self._producer.send(FrameKind.BATCH, frame)
-                self.rows += rows
+                self._counters.count_emitted(rows)
 
     def check(self, columns: Mapping[str, Any]) -> None:
         """Raise what `emit` would raise for these, which may be some of the columns."""

@@ -10,6 +10,7 @@ from ml_framework.context.agreement import NO_BARRIER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from ml_framework.codec import RecordBatch
     from ml_framework.context.agreement import Agreement
@@ -32,6 +33,7 @@ def steps(
     batch_size: int | None,
     *,
     patience_s: float,
+    waiting: AbstractContextManager[object],
     over: Callable[[], bool],
 ) -> Iterator[tuple[RecordBatch, int]]:
     """The rows of each step.
@@ -42,6 +44,7 @@ def steps(
         checkpoints: answers the barriers.
         batch_size: rows of every batch but the last one and those of zero rows; None takes rows as they come.
         patience_s: how long a rank without rows holds up the others.
+        waiting: entered and left around every wait for other ranks.
         over: whether this process is asked to end.
 
     Yields:
@@ -54,7 +57,8 @@ def steps(
             records = empty(source.layout)
         rows = records.rows
         barrier = NO_BARRIER if rows else source.barrier  # these came before it
-        verdict = agreement.step(rows, ended=source.ended, barrier=barrier)
+        with waiting:
+            verdict = agreement.step(rows, ended=source.ended, barrier=barrier)
         if verdict.all_at_barrier:
             checkpoints.cut()
         elif barrier and (barrier < verdict.highest or checkpoints.aborted(barrier)):
@@ -62,6 +66,7 @@ def steps(
         if verdict.rows and not agreement.over:
             yield records, verdict.rows
         elif source.ended and not agreement.over:
-            time.sleep(_SHORT_WAIT_S)  # until others end or come to a barrier: no queue tells of that
+            with waiting:  # until others end or come to a barrier: no queue tells of that
+                time.sleep(_SHORT_WAIT_S)
         # A rank that was idle at one step does not hold up the others at the next.
         wait_s = patience_s if rows or not verdict.rows else _SHORT_WAIT_S

@@ -49,16 +49,14 @@ class Serving:
         kept = ctx.keep(lambda: models.serving.version)
         before = max((version for version in kept if version is not None), default=None)
         refused = 0
-        told: int | None = None
         scorer = Scorer(self.answers, self.required, ctx.check_emit)
         with self._models(scorer, before) as models:
             for batch in ctx.batches():
                 if self.announced is not None:
                     _pass_on(batch.received(self.announced), models)
                 model = models.take()
-                if (version := models.serving.version) is not None and version != told:
-                    ctx.metrics.log(version=version)
-                    told = version
+                if (version := models.serving.version) is not None:
+                    ctx.counters.serves(version)
                 for part in scorer.answer(model, batch):
                     self._emit(ctx, batch, part, models.serving.version)
                     if isinstance(part, Refused):

@@ -23,11 +23,13 @@ class Facts:
         token: the life.
         heard_s: when it was last heard, on the executor's monotonic clock.
         numbers: the last value of every number that user code logged.
+        measured: the last value of everything that its agent measured.
     """
 
     token: Token
     heard_s: float
     numbers: Mapping[str, float] = field(default_factory=dict)
+    measured: Mapping[str, float] = field(default_factory=dict)
     pid: int | None = None
     log_dir: str = ""
 
@@ -46,8 +48,12 @@ class NodeStore:
         if event.token != known.token:
             return
         match event:
-            case Heartbeat(numbers=numbers):
-                known = replace(known, numbers={**known.numbers, **numbers})
+            case Heartbeat(numbers=numbers, measured=measured):
+                known = replace(
+                    known,
+                    numbers={**known.numbers, **numbers},
+                    measured={**known.measured, **measured},
+                )
             case Started(pid=pid, log_dir=log_dir):
                 known = replace(known, pid=pid, log_dir=log_dir)
         self._facts[event.node] = replace(known, heard_s=now_s)
@@ -92,5 +98,6 @@ class NodeStore:
             pid=facts.pid,
             heartbeat_age_s=now_s - facts.heard_s,
             numbers=facts.numbers,
+            measured=facts.measured,
             log_dir=facts.log_dir,
         )

@@ -14,6 +14,7 @@ where no process runs.
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -46,6 +47,9 @@ _LAST_WORD_S = 0.5
 
 _NUMBERS_INTERVAL_S = 0.2
 """Between two heartbeats at the least, however often numbers change."""
+
+_MEASURED_S = 1.0
+"""Between two measurements, which come with the next heartbeat."""
 
 
 @dataclass(frozen=True)
@@ -250,6 +254,8 @@ class Agent:
         self.post(ProcessEnded(*await running.end()))
 
     def _on_process_end(self, outcome: wire.Outcome, failure: wire.Failure | None) -> None:
+        if self._running is not None:
+            self._tell(self._running.measuring.totals())
         self._running = None
         if self._then is None:
             self._report(outcome, failure)
@@ -293,20 +299,37 @@ class Agent:
     def _take_numbers(self, numbers: Mapping[str, float]) -> None:
         self._numbers.update(numbers)
         self._numbers_changed.set()
-        if self._assignment.standby and self._running is not None:  # which works, and starts no more
+        self._prepare_standby()
+
+    def _prepare_standby(self) -> None:
+        """Have one for the process that runs; it works by now, and starts no more."""
+        if self._assignment.standby and self._running is not None:
             attempt = self._running.attempt
             self._processes.prepare(attempt.python, attempt.program.runner, self._running.environment)
 
     async def _beat(self) -> None:
         interval_s = self._assignment.timeouts.heartbeat_interval.total_seconds()
         least_s = min(_NUMBERS_INTERVAL_S, interval_s)
+        measured_s = 0.0
         while True:
             await asyncio.sleep(least_s)
             with suppress(TimeoutError):
                 async with asyncio.timeout(interval_s - least_s):
                     await self._numbers_changed.wait()
             self._numbers_changed.clear()
-            self._send(wire.Heartbeat, numbers=dict(self._numbers))
+            if (now_s := time.monotonic()) - measured_s < min(_MEASURED_S, interval_s):
+                self._send(wire.Heartbeat, numbers=dict(self._numbers))
+            else:
+                measured_s = now_s
+                self._tell({} if self._running is None else self._running.measuring.measure())
+
+    def _tell(self, measured: Mapping[str, float]) -> None:
+        """Tell everybody what was measured, and what user code has logged."""
+        self._send(wire.Heartbeat, numbers=dict(self._numbers), measured=measured)
+        if measured:
+            self._parent.tell("measured", values=measured, numbers=self._numbers)
+        if measured.get("rows_in") or measured.get("rows_out"):
+            self._prepare_standby()
 
     # Plumbing
 

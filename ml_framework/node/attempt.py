@@ -14,13 +14,16 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ml_framework.context import pulse as pulses
+from ml_framework.byte_queue import Level
+from ml_framework.context import counters as pages
 from ml_framework.context.launch import Descriptors
 from ml_framework.node.control import Control
 from ml_framework.node.environment import environment
 from ml_framework.node.hang import no_progress, overdue
+from ml_framework.node.measure import Measuring
 from ml_framework.node.memory import MemoryWatch, own_group
 from ml_framework.node.outcome import outcome_of
+from ml_framework.node.usage import Usage
 from ml_framework.rpc.wire import Failure
 from ml_framework.runner.base import Attempt
 from ml_framework.runner.error_file import ERROR_FILE, ErrorFile
@@ -41,7 +44,11 @@ if TYPE_CHECKING:
 
 
 class Queues:
-    """The descriptors of a node's queue files, which have no name any more; kept over all its attempts."""
+    """The descriptors of a node's queue files, which have no name any more; kept over all its attempts.
+
+    Attributes:
+        levels: of those that carry rows, by ``in`` and ``out``.
+    """
 
     def __init__(self, assignment: Assignment) -> None:
         self._bell = assignment.bell
@@ -49,6 +56,13 @@ class Queues:
             name: _open_unlinked(path)
             for name, path in (("input", assignment.input_queue), ("output", assignment.output_queue))
             if path is not None
+        }
+        program = assignment.program
+        carry_rows = {"in": ("input", program.input_layout), "out": ("output", program.output_layout)}
+        self.levels = {
+            way: Level(self._files[name])
+            for way, (name, layout) in carry_rows.items()
+            if layout is not None and name in self._files
         }
 
     def connect(self, stack: ExitStack) -> dict[str, int]:
@@ -74,7 +88,7 @@ class Listeners:
 
 
 class RunningAttempt:
-    """A started process with its control socket and its pulse. Made by `start_attempt`.
+    """A started process with its control socket and its counters. Made by `start_attempt`.
 
     Args:
         attempt: what was started.
@@ -82,13 +96,15 @@ class RunningAttempt:
         process: the process.
         control: the agent's end of its control socket; owned from now on.
         listeners: told of what the process says.
-        pulse: of the process.
+        counters: of the process.
+        measuring: of the process.
         step: longest time for one step; a process whose step takes longer is ended and has failed.
         memory: of the group that the process runs in, watched since before it was started.
 
     Attributes:
         attempt: what was started.
         environment: of the process.
+        measuring: of the process.
         pid: of the process.
         log: what it has printed.
     """
@@ -101,19 +117,21 @@ class RunningAttempt:
         control: socket.socket,
         listeners: Listeners,
         *,
-        pulse: pulses.Pulse,
+        counters: pages.Counters,
+        measuring: Measuring,
         step: timedelta,
         memory: MemoryWatch,
     ) -> None:
         self.attempt = attempt
         self.environment = environment
+        self.measuring = measuring
         self.pid = process.pid
         self.log = process.log
         self._process = process
         self._control = Control(control, listeners.numbers, listeners.nonsense)
         self._memory = memory
         self._stopping = False
-        self._watch = asyncio.create_task(self._end_when_hung(pulse, step))
+        self._watch = asyncio.create_task(self._end_when_hung(counters, step))
 
     def stop(self, grace: timedelta) -> None:
         """Ask the process to end, and end it after `grace`; a further call can only shorten the grace."""
@@ -145,8 +163,8 @@ class RunningAttempt:
         runner = self.attempt.program.runner
         return outcome_of(end, error, runner, stopping=self._stopping, hung=hung, memory=self._memory)
 
-    async def _end_when_hung(self, pulse: pulses.Pulse, step: timedelta) -> Failure:
-        await overdue(pulse, step)
+    async def _end_when_hung(self, counters: pages.Counters, step: timedelta) -> Failure:
+        await overdue(counters, step)
         time_s = time.time()
         frames = await self._process.stacks()
         failure = no_progress(step, frames, self._process.state, self.attempt.log_file, time_s)
@@ -193,13 +211,12 @@ def start_attempt(
         control, process_end = socket.socketpair()
         ours.enter_context(control)
         theirs.enter_context(process_end)
-        pulse = None if assignment.input_queue is None else pulses.create()
-        if pulse is not None:
-            theirs.callback(os.close, pulse)
+        page = pages.create()
+        theirs.callback(os.close, page)
         opened = {
             "listen": None if listening is None else listening.fileno(),
             **queues.connect(theirs),
-            "pulse": pulse,
+            "counters": page,
         }
         attempt = Attempt(
             node=assignment.node,
@@ -232,15 +249,16 @@ def start_attempt(
             console=console,
             prefix=f"{assignment.node} | ",
         )
-        step = assignment.timeouts.step
+        counters = pages.Counters(page)
         running = RunningAttempt(
             attempt,
             variables,
             process,
             control,
             listeners,
-            pulse=pulses.Pulse(pulse),
-            step=step,
+            counters=counters,
+            measuring=Measuring(counters, Usage(process.pid), queues.levels, attempt=number),
+            step=assignment.timeouts.step,
             memory=memory,
         )
         ours.pop_all()

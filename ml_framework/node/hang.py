@@ -13,16 +13,16 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from pathlib import Path
 
-    from ml_framework.context.pulse import Pulse
+    from ml_framework.context.counters import Counters
 
 _FRAMES_TOLD = 20
 
 
-async def overdue(pulse: Pulse, limit: timedelta) -> None:
-    """Return once a step has been under way for `limit`; the pulse is looked at about once in that time."""
+async def overdue(counters: Counters, limit: timedelta) -> None:
+    """Return once a step has been under way for `limit`; it is looked for about once in that time."""
     limit_s = limit.total_seconds()
     while True:
-        began_s, now_s = pulse.began_s, time.monotonic()
+        began_s, now_s = counters.step_began_s, time.monotonic()
         due_s = limit_s + (now_s if began_s is None else began_s)
         if due_s <= now_s:
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import struct
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -40,6 +41,7 @@ class Task:
         *,
         layouts: tuple[Layout | None, Layout | None],
         capacity: int,
+        counters: int | None,
         **launch: Any,
     ) -> None:
         paths = [folder / "in", folder / "out"]
@@ -76,6 +78,7 @@ class Task:
                 bell=theirs.detach(),
                 input=os.open(paths[0], os.O_RDWR),
                 output=os.open(paths[1], os.O_RDWR),
+                counters=counters,
             ),
             input_layout=source and source.to_json(),
             output_layout=sink and sink.to_json(),
@@ -101,6 +104,10 @@ class Task:
         self._rows += count
         values = {"id": list(ids), "name": [None if row % 3 == 0 else f"näme {row}" for row in ids]}
         self._in.send(FrameKind.BATCH, encode(IN, values, [10 * row for row in ids]))
+
+    def after(self, delay_s: float, function: Callable[[], object]) -> None:
+        """Call `function` in a thread of its own when this time has passed."""
+        threading.Timer(delay_s, function).start()
 
     def control_frame(self, kind: FrameKind, number: int) -> None:
         """Send a frame that holds a number."""
@@ -182,11 +189,15 @@ def make_task(tmp_path: Path) -> Iterator[TaskFactory]:
     with ExitStack() as stack:
 
         def make(
-            source: Layout | None = IN, sink: Layout | None = OUT, capacity: int = 1 << 20, **launch: Any
+            source: Layout | None = IN,
+            sink: Layout | None = OUT,
+            capacity: int = 1 << 20,
+            counters: int | None = None,
+            **launch: Any,
         ) -> Task:
             folder = tmp_path / str(len(list(tmp_path.iterdir())))
             folder.mkdir()
-            task = Task(folder, layouts=(source, sink), capacity=capacity, **launch)
+            task = Task(folder, layouts=(source, sink), capacity=capacity, counters=counters, **launch)
             stack.callback(task.close)
             return task
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import queue
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -70,18 +69,3 @@ def test_what_is_no_number_is_refused(metrics: Metrics, reports: Reports, value:
         metrics.log(step=1, loss=value)
     metrics.close()
     assert reports.empty()
-
-
-def test_rows_are_counted_without_being_asked(task: Any) -> None:
-    """The agent hears of rows in and rows out under fixed names."""
-    task.rows(5)
-    task.end()
-    with task.running() as ctx:
-        for batch in ctx.batches(2):
-            ctx.emit(id=batch["id"][:1])
-        ctx.metrics.log(loss=0.5)
-    seen: dict[str, float] = {}
-    with task.agent.makefile("rb") as lines:
-        while seen.keys() < {"rows_in", "rows_out", "loss"}:
-            seen |= json.loads(lines.readline())["numbers"]
-    assert seen == {"rows_in": 5.0, "rows_out": 3.0, "loss": 0.5}

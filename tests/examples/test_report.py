@@ -84,6 +84,7 @@ class Id:
 class Node:
     node: Id
     numbers: dict[str, float] = field(default_factory=dict)
+    measured: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -92,8 +93,9 @@ class Status:
 
 
 def workers(rows: float) -> Status:
-    numbers = [{"rows_out": rows / 2, "auc": 0.7 + index / 10, "auc_of_all": 0.75} for index in range(2)]
-    return Status([Node(Id("worker", index), values) for index, values in enumerate(numbers)])
+    numbers = [{"auc": 0.7 + index / 10, "auc_of_all": 0.75} for index in range(2)]
+    measured = {"rows_out": rows / 2}
+    return Status([Node(Id("worker", index), values, measured) for index, values in enumerate(numbers)])
 
 
 def test_a_log_gets_a_line_for_every_tenth_with_rates_and_aucs() -> None:
@@ -119,8 +121,8 @@ def test_before_the_first_numbers_progress_shows_that_there_are_none() -> None:
 def test_where_only_the_coordinator_reports_progress_shows_one_auc() -> None:
     log = io.StringIO()
     nodes = [
-        Node(Id("worker", 0), {"rows_out": 30.0, "auc_of_all": 0.7}),
-        Node(Id("worker", 1), {"rows_out": 20.0}),
+        Node(Id("worker", 0), {"auc_of_all": 0.7}, {"rows_out": 30.0}),
+        Node(Id("worker", 1), {}, {"rows_out": 20.0}),
     ]
     Progress(1_000, Console(file=log, width=200))(Status(nodes))
     assert "50 of 1,000 flights" in log.getvalue()

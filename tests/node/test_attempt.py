@@ -8,12 +8,14 @@ import socket
 import sys
 from datetime import timedelta
 
+from ml_framework.context.counters import Counters
 from ml_framework.context.launch import Descriptors
-from ml_framework.context.pulse import Pulse
 from ml_framework.host import Host
 from ml_framework.node.attempt import Listeners, RunningAttempt
+from ml_framework.node.measure import Measuring
 from ml_framework.node.memory import MemoryWatch
 from ml_framework.node.standby import Processes
+from ml_framework.node.usage import Usage
 from ml_framework.rpc.wire import Outcome
 from ml_framework.runner import Attempt, Program, PythonRunner
 from ml_framework.runner.console import Console
@@ -51,13 +53,15 @@ def test_a_process_that_has_just_ended_can_still_be_stopped(tmp_path):
                 prefix="",
             )
             listeners = Listeners(numbers=print, nonsense=print)
+            counters = Counters(None)
             running = RunningAttempt(
                 attempt,
                 {},
                 process,
                 ours,
                 listeners,
-                pulse=Pulse(None),
+                counters=counters,
+                measuring=Measuring(counters, Usage(process.pid), {}, attempt=0),
                 step=timedelta(seconds=1),
                 memory=MemoryWatch(None),
             )

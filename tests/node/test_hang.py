@@ -13,7 +13,7 @@ from datetime import timedelta
 import pytest
 
 from ml_framework.codec import Schema, plan_layout
-from ml_framework.context.pulse import Pulse
+from ml_framework.context.counters import Phase
 from ml_framework.rpc import wire
 from ml_framework.runner import PythonRunner
 from ml_framework.spec import NodeId
@@ -57,7 +57,7 @@ def test_a_busy_loop_is_told_with_its_stack_and_ended(stage):
 
     def entrypoint(ctx):
         threading.Thread(target=threading.Event().wait, name="other", daemon=True).start()
-        Pulse(ctx._launch.descriptors.pulse).begin()
+        ctx.counters.begin_step(1)
         print("begun", time.time(), flush=True)
         spin()
 
@@ -102,7 +102,7 @@ def test_a_process_that_hangs_in_c_code_is_told_with_its_stack(stage):
     """Also when that keeps the interpreter's lock, so that no Python code can run, in any thread."""
 
     def entrypoint(ctx):
-        Pulse(ctx._launch.descriptors.pulse).begin()
+        ctx.counters.begin_step(1)
         while True:
             ctypes.PyDLL(None).sleep(1000)
 
@@ -114,7 +114,7 @@ def test_a_stopped_process_is_ended_without_a_stack(stage):
     """It cannot print one, and the cause says why."""
 
     def entrypoint(ctx):
-        Pulse(ctx._launch.descriptors.pulse).begin()
+        ctx.counters.begin_step(1)
         os.kill(os.getpid(), signal.SIGSTOP)
 
     _, pid = run(stage, entrypoint)
@@ -128,11 +128,11 @@ def test_a_slow_process_that_progresses_is_left_alone(stage):
     """Steps that follow one another for several times the limit, each of them shorter, are no hang."""
 
     def entrypoint(ctx):
-        pulse, pause = Pulse(ctx._launch.descriptors.pulse), threading.Event()
+        pause = threading.Event()
         for _ in range(8):
-            pulse.begin()
+            ctx.counters.begin_step(1)
             pause.wait(0.25)
-        pulse.rest()
+        ctx.counters.enter(Phase.WAIT)
         print("done")
 
     run(stage, entrypoint, step_s=1)
@@ -145,34 +145,30 @@ def test_a_process_that_holds_no_batch_is_left_alone(stage, begin):
     """Waiting for rows is no step, before the first and after any other, however long it takes."""
 
     def entrypoint(ctx):
-        pulse = Pulse(ctx._launch.descriptors.pulse)
         if ctx.params["begin"]:
-            pulse.begin()
-            pulse.rest()
+            ctx.counters.begin_step(1)
+            ctx.counters.enter(Phase.WAIT)
         threading.Event().wait(1.5)
 
     run(stage, entrypoint, {"begin": begin})
     assert stage.master.outcome(NODE).outcome is wire.Outcome.SUCCEEDED
 
 
-def test_a_role_without_input_has_no_pulse(stage):
-    """Its process never holds a batch: there is nothing to inherit, and its calls do nothing."""
+def test_user_code_outside_of_steps_is_left_alone(stage):
+    """A role without input never holds a batch, however long it computes."""
 
     def entrypoint(ctx):
-        Pulse(ctx._launch.descriptors.pulse).begin()
-        print(ctx._launch.descriptors.pulse)
-        threading.Event().wait(1)
+        threading.Event().wait(1.2)
 
     run(stage, entrypoint, fields={})
     assert stage.master.outcome(NODE).outcome is wire.Outcome.SUCCEEDED
-    assert stage.log() == "None\n"
 
 
 def test_a_process_that_is_asked_to_stop_has_its_grace(stage):
     """The end of a step is no matter any more once the node is to end."""
 
     def entrypoint(ctx):
-        Pulse(ctx._launch.descriptors.pulse).begin()
+        ctx.counters.begin_step(1)
         print("begun", flush=True)
         ctx.stopping.wait()
         threading.Event().wait(0.8)

@@ -31,7 +31,7 @@ def attempt(runner: PythonRunner, directory: Path) -> Attempt:
         host=Host("a"),
         directory=directory,
         log_dir=directory / "logs",
-        descriptors=Descriptors(control=3, listen=4, pulse=5),
+        descriptors=Descriptors(control=3, listen=4, counters=5),
         python="/usr/bin/python3",
         restored=2,
     )
@@ -59,7 +59,7 @@ def test_the_launch_holds_all_that_the_process_needs(tmp_path):
         log_dir=str(tmp_path / "logs"),
         error_file=str(tmp_path / "error.json"),
         context="ml_framework.context:NodeContext",
-        descriptors=Descriptors(control=3, listen=4, pulse=5),
+        descriptors=Descriptors(control=3, listen=4, counters=5),
         entrypoint=HAPPY,
         addresses={"ps": ["a:1"], "worker": ["a:2", "b:3", "a:4"]},
         codec="json",

@@ -152,7 +152,7 @@ class CoordinatorContext(TFContext):
     def _open(self, stack: ExitStack) -> None:
         super()._open(stack)
         if self.role == roles.WORKER:
-            self._feed = Feed(self._launch, self._input, self._checkpoints, super().emit, self.metrics.log)
+            self._feed = Feed(self._launch, self._input, self._checkpoints, super().emit, self.counters)
             self._feed.register()
             self._feed.start()
             stack.callback(self._feed.stop)
@@ -195,7 +195,7 @@ class CoordinatorContext(TFContext):
         if self._feed is not None:
             self._feed.release(barrier, cuts=True)
         elif self._input is not None and self._checkpoints is not None:
-            self._input.barrier = barrier
+            self._input.stand_at(barrier)
             self._checkpoints.cut()
 
     def _new_strategy(self) -> Any:

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from ml_framework.codec import empty
 from ml_framework.context.agreement import NO_BARRIER
+from ml_framework.context.counters import Phase
 from ml_framework.errors import EmitError
 from tf_integration import tensors
 from tf_integration.parameter_server import remote
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from ml_framework.codec import RecordBatch
     from ml_framework.context.checkpoints import Checkpoints
+    from ml_framework.context.counters import Counters
     from ml_framework.context.input import Input
     from ml_framework.context.launch import Launch
 
@@ -51,7 +53,7 @@ class Feed:
         source: its input, None without.
         checkpoints: answers the barriers, None without input.
         emit: sends rows to Flink, as numpy arrays by column, of bytes where they are text.
-        log: takes numbers.
+        counters: of the process.
     """
 
     def __init__(
@@ -60,13 +62,13 @@ class Feed:
         source: Input | None,
         checkpoints: Checkpoints | None,
         emit: Callable[..., None],
-        log: Callable[..., None],
+        counters: Counters,
     ) -> None:
         self._launch = launch
         self._source = source
         self._checkpoints = checkpoints
         self._emit = emit
-        self._log = log
+        self._counters = counters
         self._changed = threading.Condition()
         self._batch_size: int | None = None
         self._wanted = False
@@ -174,6 +176,7 @@ class Feed:
     def _read(self, batch_size: NDArray[np.int64], begins: NDArray[np.bool_]) -> list[Any]:
         """The components of the next batch; zero rows where the slice is over, or at a barrier."""
         assert self._source is not None
+        self._counters.enter(Phase.WAIT)
         with self._changed:
             if begins:
                 self._until = time.monotonic() + SLICE_S
@@ -186,9 +189,12 @@ class Feed:
             batch, self._batch = self._batch, None
         if batch is None:
             return _components(empty(self._source.layout))
+        with self._counters.during(Phase.DECODE):
+            components = _components(batch.copy())  # TensorFlow would use the queue's memory as it is
         self._rows += batch.rows
-        self._log(rows_in=self._rows)
-        return _components(batch.copy())  # TensorFlow would use the queue's memory as it is
+        self._counters.count_batch(batch.rows)
+        self._counters.enter(Phase.USER)
+        return components
 
     def _interrupted(self) -> bool:
         if self._batch is not None or self._barrier:

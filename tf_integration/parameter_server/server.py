@@ -36,9 +36,7 @@ class ServerContext(NodeContext):
     def _open(self, stack: ExitStack) -> None:
         super()._open(stack)
         if self.role == roles.WORKER:
-            self.feed = Feed(
-                self._launch, self._input, self._checkpoints, self._emit_tensors, self.metrics.log
-            )
+            self.feed = Feed(self._launch, self._input, self._checkpoints, self._emit_tensors, self.counters)
             self.feed.register()
         self.server = new_server(self._launch)
         say(f"{self.role}[{self.index}] serves")

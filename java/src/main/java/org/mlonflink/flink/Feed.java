@@ -29,6 +29,9 @@ final class Feed implements AutoCloseable {
     private final Runnable onHandOver;
     private volatile Runnable onChange = NOBODY;
     private volatile long lastCheckpoint = Long.MIN_VALUE;
+    private volatile long rows;
+    private volatile long bytes;
+    private volatile long encodeNanos;
     private volatile boolean handedOver;
     private volatile boolean ended;
 
@@ -62,6 +65,13 @@ final class Feed implements AutoCloseable {
         this.onChange = onChange;
     }
 
+    /** A frame of rows is in the queue; encoding has taken so long since the start. Called by one thread alone. */
+    void sent(int rows, int bytes, long encodeNanos) {
+        this.rows += rows;
+        this.bytes += bytes;
+        this.encodeNanos = encodeNanos;
+    }
+
     /** The frame CHECKPOINT(id) is in the queue. */
     void checkpointed(long id) {
         lastCheckpoint = id;
@@ -87,6 +97,21 @@ final class Feed implements AutoCloseable {
 
     boolean handedOver() {
         return handedOver;
+    }
+
+    /** Rows that the feeder has put into the queue. */
+    long rows() {
+        return rows;
+    }
+
+    /** Bytes of these. */
+    long bytes() {
+        return bytes;
+    }
+
+    /** How long the feeder has encoded them. */
+    long encodeNanos() {
+        return encodeNanos;
     }
 
     /** The last checkpoint that the feeder has announced to the process. */

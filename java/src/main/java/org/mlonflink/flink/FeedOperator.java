@@ -3,6 +3,7 @@ package org.mlonflink.flink;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import org.apache.flink.api.common.operators.MailboxExecutor;
+import org.apache.flink.runtime.metrics.groups.TaskIOMetricGroup;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
 import org.apache.flink.streaming.api.operators.BoundedOneInput;
 import org.apache.flink.streaming.api.operators.OneInputStreamOperator;
@@ -21,6 +22,8 @@ import org.mlonflink.queue.FrameKind;
  *
  * <p>Event time stays behind the rows: watermarks take the way through the process, too.
  *
+ * <p>While the queue is full this task counts as back-pressured, as one whose network buffers are.
+ *
  * <p>Threads: everything runs on the task thread, which waits by {@link #awaitMail} alone. The node's threads post a
  * mail when the process has rung and when it has ended.
  */
@@ -32,7 +35,8 @@ final class FeedOperator extends AbstractStreamOperator<Byte>
     private static final Duration PATIENCE = Duration.ofMinutes(10);
 
     private final transient NodeSettings settings;
-    private final transient MailboxExecutor mailbox;
+    private final transient TaskIOMetricGroup taskMetrics;
+    private final transient MailWait waiting;
     private final transient Mail rung;
 
     private transient String key;
@@ -43,7 +47,9 @@ final class FeedOperator extends AbstractStreamOperator<Byte>
     FeedOperator(StreamOperatorParameters<Byte> parameters, NodeSettings settings) {
         super(parameters);
         this.settings = settings;
-        this.mailbox = parameters.getMailboxExecutor();
+        MailboxExecutor mailbox = parameters.getMailboxExecutor();
+        this.taskMetrics = parameters.getContainingTask().getEnvironment().getMetricGroup().getIOMetricGroup();
+        this.waiting = new MailWait(mailbox, taskMetrics.getSoftBackPressuredTimePerSecond());
         this.rung = new Mail(mailbox, this::onRing, "the node's process has rung");
     }
 
@@ -70,7 +76,7 @@ final class FeedOperator extends AbstractStreamOperator<Byte>
     private RowsIn rows() throws Exception {
         if (rows == null) {
             while (!opening.isDone()) {
-                mailbox.yield();
+                waiting.awaitMail();
             }
             feed = opening.join();
             rows = new RowsIn(
@@ -78,7 +84,8 @@ final class FeedOperator extends AbstractStreamOperator<Byte>
                     new FrameEncoder(settings.inputLayout()),
                     this::awaitMail,
                     getProcessingTimeService(),
-                    settings.maxDelayMillis());
+                    settings.maxDelayMillis(),
+                    this::sent);
             feed.attach(rung::post);
         }
         return rows;
@@ -87,9 +94,16 @@ final class FeedOperator extends AbstractStreamOperator<Byte>
     /** Runs mails until one has run; false when the process has ended and nobody will read any more. */
     private boolean awaitMail() throws InterruptedException {
         if (!feed.ended()) {
-            mailbox.yield();
+            waiting.awaitMail();
         }
         return !feed.ended();
+    }
+
+    /** Rows leave this task by the queue: Flink counts none, and shows what is counted here. */
+    private void sent(int count, int bytes, long encodeNanos) {
+        feed.sent(count, bytes, encodeNanos);
+        metrics.getIOMetricGroup().getNumRecordsOutCounter().inc(count);
+        taskMetrics.getNumBytesOutCounter().inc(bytes);
     }
 
     private void onRing() throws Exception {

@@ -16,10 +16,16 @@ final class FramesIn {
 
     private final Producer queue;
     private final Waiting waiting;
+    private long writeNanos;
 
     FramesIn(Producer queue, Waiting waiting) {
         this.queue = queue;
         this.waiting = waiting;
+    }
+
+    /** How long it took so far to write rows into frames. */
+    long writeNanos() {
+        return writeNanos;
     }
 
     /** Sends the encoder's rows, and empties it. */
@@ -31,15 +37,21 @@ final class FramesIn {
                 target = queue.claim(FrameKind.BATCH, size);
             }
             if (target != null) {
-                encoder.writeTo(target);
+                write(encoder, target);
                 queue.commit();
             }
         } else {
             ByteBuffer whole = ByteBuffer.allocateDirect(size).order(ByteOrder.LITTLE_ENDIAN);
-            encoder.writeTo(whole);
+            write(encoder, whole);
             offer(FrameKind.BATCH, whole.flip());
         }
         encoder.clear();
+    }
+
+    private void write(FrameEncoder encoder, ByteBuffer target) {
+        long begun = System.nanoTime();
+        encoder.writeTo(target);
+        writeNanos += System.nanoTime() - begun;
     }
 
     /** Sends a control frame. */

@@ -10,6 +10,7 @@ import org.apache.flink.api.common.JobInfo;
 import org.apache.flink.api.common.TaskInfo;
 import org.apache.flink.api.common.operators.MailboxExecutor;
 import org.apache.flink.runtime.execution.SuppressRestartsException;
+import org.apache.flink.runtime.metrics.groups.TaskIOMetricGroup;
 import org.apache.flink.runtime.state.StateInitializationContext;
 import org.apache.flink.runtime.state.StateSnapshotContext;
 import org.apache.flink.runtime.taskmanager.TaskManagerRuntimeInfo;
@@ -54,7 +55,10 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
     private final transient int numberOfInputs;
     private final transient Mail draining;
     private final transient NodeStates states;
+    private final transient TaskIOMetricGroup taskMetrics;
+    private final transient MailWait waiting;
 
+    private transient NodeMetrics numbers;
     private transient PythonEnvironment python;
     private transient Gpus gpus;
     private transient NodeDirectory directory;
@@ -68,6 +72,8 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
     private transient boolean patient;
 
     private transient boolean lookingAgain;
+    private transient long countedRows;
+    private transient long countedBytes;
 
     NodeOperator(StreamOperatorParameters<RowData> parameters, NodeSettings settings) {
         super(parameters, parameters.getStreamConfig().getNumberOfNetworkInputs());
@@ -76,6 +82,8 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
         this.mailbox = parameters.getMailboxExecutor();
         this.numberOfInputs = parameters.getStreamConfig().getNumberOfNetworkInputs();
         this.states = new NodeStates(hasData());
+        this.taskMetrics = parameters.getContainingTask().getEnvironment().getMetricGroup().getIOMetricGroup();
+        this.waiting = new MailWait(mailbox, taskMetrics.getIdleTimeMsPerSecond());
         this.draining = new Mail(mailbox, this::drain, "drain the node's output");
     }
 
@@ -108,7 +116,7 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
                 settings.pythonOptions(), settings.python(), settings.pythonPath(), getRuntimeContext());
         Duration grace = Duration.ofMillis(settings.graceMillis());
         IdleAgents idle = settings.standby() && python.lasts() ? IdleAgents.of(getRuntimeContext()) : null;
-        process = new NodeProcess(name, python, assignment(task), grace, idle, this);
+        process = new NodeProcess(name, python, assignment(task), grace, idle, numbers, this);
         process.findMaster(
                 parameters.getContainingTask().getEnvironment().getOperatorCoordinatorEventGateway(),
                 getOperatorID(),
@@ -147,7 +155,8 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
         in = new FramesIn(producer, this::awaitMail);
         feed = new Feed(Feed.key(job.getJobId(), settings, task), producer, draining::post);
         FrameDecoder decoder = settings.outputLayout() == null ? null : new FrameDecoder(settings.outputLayout());
-        out = new RowsOut(new Consumer(directory.out, bell), decoder, output, states, settings);
+        numbers = new NodeMetrics(metrics, feed::encodeNanos, () -> out.emitNanos());
+        out = new RowsOut(new Consumer(directory.out, bell), decoder, output, states, numbers, settings);
         bell.start();
         patient = settings.maxDelayMillis() > 0 && !settings.answersCheckpoints(); // its frames are few, and waited for
         draining.post(); // arms the out-queue
@@ -161,7 +170,7 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
     /** Runs mails until one has run; false when the node has ended and nobody will read any more. */
     private boolean awaitMail() throws InterruptedException {
         if (!nodeEnded) {
-            mailbox.yield();
+            waiting.awaitMail();
         }
         return !nodeEnded;
     }
@@ -197,6 +206,7 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
         }
         drainAll();
         // A source role has no watermark of its own, and one that returned early never saw the last one.
+        numbers.watermark(Long.MAX_VALUE);
         output.emitWatermark(Watermark.MAX_WATERMARK);
         super.finish();
     }
@@ -229,6 +239,8 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
     // ---------------------------------------------------------------------------------------------- output
 
     private void drain() throws Exception {
+        waiting.over();
+        countInput();
         long before = out.frames();
         if (!out.drain()) {
             draining.post();
@@ -239,6 +251,16 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
         } else if (out.arm()) {
             draining.post();
         }
+    }
+
+    /** Rows come to this operator by the queue: Flink counts none, and shows what is counted here. */
+    private void countInput() {
+        long rows = feed.rows();
+        long bytes = feed.bytes();
+        metrics.getIOMetricGroup().getNumRecordsInCounter().inc(rows - countedRows);
+        taskMetrics.getNumBytesInCounter().inc(bytes - countedBytes);
+        countedRows = rows;
+        countedBytes = bytes;
     }
 
     /** While several frames come at once, looking once a millisecond costs less than a ring, and a wake-up, for each. */
@@ -331,6 +353,11 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
     }
 
     // ---------------------------------------------------------------------------------------------- the node's end
+
+    @Override
+    public void measured() {
+        draining.post(); // counts
+    }
 
     @Override
     public void ended() {

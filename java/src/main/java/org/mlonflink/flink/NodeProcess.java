@@ -16,7 +16,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * A node's agent, seen from Flink: starts it, or takes an idle one, tells it where the AM is as soon as the AM is known,
- * and turns its events into the one end that matters.
+ * turns its events into the one end that matters, and hands on what it has measured.
  *
  * <p>Threads: the look-up of the AM completes on Flink's RPC threads, the agent's events come on its reader thread;
  * both only call {@link Ends}, which posts to the task's mailbox.
@@ -26,8 +26,10 @@ final class NodeProcess implements GuardedProcess.Listener, AutoCloseable {
 
     private static final JsonNode STOP = Json.object().put("stop", true);
 
-    /** How a node ends. One of the two is called, once, from any thread. */
+    /** Hears of a node. One of its two ends is called, once; all from any thread. */
     interface Ends {
+        void measured();
+
         void ended();
 
         void failed(NodeFailure failure);
@@ -37,6 +39,7 @@ final class NodeProcess implements GuardedProcess.Listener, AutoCloseable {
     private final String role;
     private final Duration grace;
     private final Ends ends;
+    private final NodeMetrics metrics;
     private final IdleAgents idle;
     private final GuardedProcess agent;
     private final CountDownLatch farewell = new CountDownLatch(1);
@@ -44,12 +47,19 @@ final class NodeProcess implements GuardedProcess.Listener, AutoCloseable {
 
     /** Where there are idle agents this one goes to them in the end. */
     NodeProcess(
-            String name, PythonEnvironment python, ObjectNode assignment, Duration grace, IdleAgents idle, Ends ends)
+            String name,
+            PythonEnvironment python,
+            ObjectNode assignment,
+            Duration grace,
+            IdleAgents idle,
+            NodeMetrics metrics,
+            Ends ends)
             throws IOException {
         this.name = name;
         this.role = assignment.get("role").asText();
         this.grace = grace;
         this.idle = idle;
+        this.metrics = metrics;
         this.ends = ends;
         GuardedProcess waiting = idle == null ? null : idle.take(role);
         if (waiting == null) {
@@ -93,7 +103,12 @@ final class NodeProcess implements GuardedProcess.Listener, AutoCloseable {
 
     @Override
     public void event(JsonNode event) {
+        metrics.heard();
         switch (event.path("event").asText()) {
+            case "measured" -> {
+                metrics.take(event);
+                ends.measured();
+            }
             case "started" -> LOG.info(
                     "{} attempt {} runs as process {}",
                     name,

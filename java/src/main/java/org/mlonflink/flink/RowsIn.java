@@ -16,12 +16,24 @@ import org.mlonflink.queue.Producer;
  * is why {@link #flush} says when it is under way.
  */
 final class RowsIn {
+    /** One in so many rows is timed, a power of two: to ask for the time takes half as long as to put in a row. */
+    private static final int SAMPLED = 128;
+
+    /** Hears of what went into the queue. */
+    interface Listener {
+        /** So many rows went as one frame; encoding has taken {@code encodeNanos} since the start. */
+        void sent(int rows, int bytes, long encodeNanos);
+    }
+
     private final Producer queue;
     private final FramesIn frames;
     private final FrameEncoder encoder;
     private final ProcessingTimeService clock;
     private final long maxDelayMillis;
+    private final Listener listener;
 
+    private int rows;
+    private long appendNanos;
     private boolean flushing;
     private boolean timerSet;
 
@@ -30,16 +42,22 @@ final class RowsIn {
             FrameEncoder encoder,
             FramesIn.Waiting waiting,
             ProcessingTimeService clock,
-            long maxDelayMillis) {
+            long maxDelayMillis,
+            Listener listener) {
         this.queue = queue;
         this.frames = new FramesIn(queue, waiting);
         this.encoder = encoder;
         this.clock = clock;
         this.maxDelayMillis = maxDelayMillis;
+        this.listener = listener;
     }
 
     void add(RowData row, long timestamp) throws Exception {
-        encoder.append(row, timestamp);
+        if ((++rows & (SAMPLED - 1)) == 0) {
+            appendTimed(row, timestamp);
+        } else {
+            encoder.append(row, timestamp);
+        }
         if (encoder.isFull()) {
             flush();
         } else if (maxDelayMillis == 0) {
@@ -48,6 +66,14 @@ final class RowsIn {
             timerSet = true;
             clock.registerTimer(clock.getCurrentProcessingTime() + maxDelayMillis, time -> onTimer());
         }
+    }
+
+    /** Takes off what the look at the clock takes. */
+    private void appendTimed(RowData row, long timestamp) {
+        long before = System.nanoTime();
+        long begun = System.nanoTime();
+        encoder.append(row, timestamp);
+        appendNanos += Math.max(0, System.nanoTime() - begun - (begun - before)) * SAMPLED;
     }
 
     /** The process has perhaps done with a frame. */
@@ -69,12 +95,15 @@ final class RowsIn {
         if (encoder.rows() == 0) {
             return;
         }
+        int count = encoder.rows();
+        int bytes = encoder.size();
         flushing = true;
         try {
             frames.send(encoder);
         } finally {
             flushing = false;
         }
+        listener.sent(count, bytes, appendNanos + frames.writeNanos());
     }
 
     /** Sends a control frame behind all rows. */

@@ -30,6 +30,7 @@ final class RowsOut implements AutoCloseable {
     private final FrameDecoder decoder;
     private final Output<StreamRecord<RowData>> output;
     private final NodeStates states;
+    private final NodeMetrics metrics;
     private final int rowtimeColumn;
     private final int rowtimePrecision;
     private final boolean holds;
@@ -41,6 +42,7 @@ final class RowsOut implements AutoCloseable {
     private final NavigableSet<Long> aborted = new TreeSet<>();
 
     private long frames;
+    private volatile long emitNanos;
     private boolean ended;
 
     /** Without a decoder the role has no output, and a frame of rows is a mistake of the protocol. */
@@ -49,11 +51,13 @@ final class RowsOut implements AutoCloseable {
             FrameDecoder decoder,
             Output<StreamRecord<RowData>> output,
             NodeStates states,
+            NodeMetrics metrics,
             NodeSettings settings) {
         this.queue = queue;
         this.decoder = decoder;
         this.output = output;
         this.states = states;
+        this.metrics = metrics;
         this.rowtimeColumn = settings.rowtimeColumn();
         this.rowtimePrecision = settings.rowtimePrecision();
         this.holds = settings.inputLayout() != null;
@@ -113,6 +117,11 @@ final class RowsOut implements AutoCloseable {
         return frames;
     }
 
+    /** How long it took so far to emit rows, with what is chained behind this operator. */
+    long emitNanos() {
+        return emitNanos;
+    }
+
     /** Asks for a ring at the next frame; returns whether one has come meanwhile. */
     boolean arm() {
         return queue.arm();
@@ -121,7 +130,7 @@ final class RowsOut implements AutoCloseable {
     private void emit() {
         switch (queue.kind()) {
             case FrameKind.BATCH -> emitRows();
-            case FrameKind.WATERMARK -> output.emitWatermark(new Watermark(number()));
+            case FrameKind.WATERMARK -> emitWatermark(number());
             case FrameKind.STATUS -> output.emitWatermarkStatus(
                     number() == 1 ? WatermarkStatus.IDLE : WatermarkStatus.ACTIVE);
             case FrameKind.STATE -> states.say(queue.payload());
@@ -148,7 +157,13 @@ final class RowsOut implements AutoCloseable {
         states.end();
     }
 
+    private void emitWatermark(long timestamp) {
+        metrics.watermark(timestamp);
+        output.emitWatermark(new Watermark(timestamp));
+    }
+
     private void emitRows() {
+        long begun = System.nanoTime();
         decoder.wrap(queue.payload());
         int rows = decoder.rows();
         for (int i = 0; i < rows; i++) {
@@ -164,6 +179,7 @@ final class RowsOut implements AutoCloseable {
             }
             output.collect(record);
         }
+        emitNanos += System.nanoTime() - begun;
     }
 
     private long number() {

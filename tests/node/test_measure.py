@@ -1,0 +1,204 @@
+"""What the agent measures of a process."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ml_framework.byte_queue import Consumer, Doorbell, FrameKind, Level, MappedQueue, Producer
+from ml_framework.byte_queue import create as create_queue
+from ml_framework.codec import Schema, plan_layout
+from ml_framework.context.counters import Counters, Phase, create
+from ml_framework.node.measure import Measuring
+from ml_framework.node.usage import Usage
+from ml_framework.rpc import wire
+from ml_framework.runner import PythonRunner
+from ml_framework.spec import NodeId, Token
+from ml_framework.testing.waiting import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+NODE = NodeId("worker", 0)
+LAYOUT = plan_layout(Schema.parse([("x", "BIGINT NOT NULL")])).to_json()
+MEGABYTES_200 = 200_000_000
+
+
+@pytest.fixture
+def counters() -> Iterator[Counters]:
+    fd = create()
+    yield Counters(fd)
+    os.close(fd)
+
+
+@pytest.fixture
+def nobody() -> Usage:
+    """The usage of a process that has ended."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    return Usage(ended.pid)
+
+
+@pytest.fixture
+def queue(tmp_path: Path) -> Iterator[int]:
+    """The descriptor of an empty queue of 4096 bytes."""
+    create_queue(tmp_path / "queue", 4096)
+    fd = os.open(tmp_path / "queue", os.O_RDWR)
+    yield fd
+    os.close(fd)
+
+
+def test_of_a_process_that_says_nothing_only_the_attempt_is_told(counters: Counters, nobody: Usage) -> None:
+    """Such as one that a runner of the user's own starts, once it has ended."""
+    measuring = Measuring(counters, nobody, {}, attempt=2)
+    assert measuring.measure() == {"attempt": 2, "restarts": 2}
+
+
+def test_counters_become_totals_rates_and_means(counters: Counters, nobody: Usage, queue: int) -> None:
+    """Totals are of the attempt, all else of the time since the last measurement."""
+    measuring = Measuring(counters, nobody, {"in": Level(queue), "out": Level(queue)}, attempt=0)
+    counters.enter(Phase.USER)
+    for rows in (10, 30):
+        counters.begin_step(rows)
+        time.sleep(0.05)
+        counters.count_emitted(1)
+        counters.end_step()
+    counters.stalled(3_000_000)
+    counters.serves(7)
+    first = measuring.measure()
+    counters.begin_step(5)
+    time.sleep(0.1)
+    second = measuring.measure()
+    assert (first["rows_in"], first["rows_out"], first["batch_rows"]) == (40, 2, 20)
+    assert 50 <= first["step_ms"] < 80
+    assert 100 < first["rows_in_per_second"] < 401
+    assert 500 < first["compute_ms_per_second"] <= 1000
+    assert (first["checkpoint_stall_ms"], first["model_version"]) == (3, 7)
+    assert (second["rows_in"], second["batch_rows"]) == (45, 5)
+    assert 900 < second["compute_ms_per_second"] <= 1001
+    assert "step_ms" not in second  # it is still under way
+    spent = [second[f"{name}_ms_per_second"] for name in ("wait", "compute", "blocked", "decode", "encode")]
+    assert 900 < sum(spent) <= 1001
+
+
+def test_after_the_end_totals_are_told_without_rates(counters: Counters, nobody: Usage, queue: int) -> None:
+    measuring = Measuring(counters, nobody, {"in": Level(queue)}, attempt=0)
+    counters.begin_step(10)
+    assert measuring.totals() == {
+        "attempt": 0,
+        "restarts": 0,
+        "bytes_in": 0,
+        "queue_in_fill": 0,
+        "rows_in": 10,
+        "batch_rows": 10,
+    }
+
+
+def test_a_level_tells_what_lies_in_a_queue(queue: int) -> None:
+    """Bytes ever put in and taken out, and the share of the ring that is in use; full is 1."""
+    ours, theirs = socket.socketpair()
+    with closing(Doorbell(ours)) as ring, closing(Doorbell(theirs)) as hear:
+        level = Level(queue)
+        producer = Producer(MappedQueue.open(queue), ring)
+        consumer = Consumer(MappedQueue.open(queue), hear)
+        for _ in range(4):
+            producer.send(FrameKind.BATCH, bytes(4096 // 4 - 64))
+        assert (level.published, level.released, level.fill) == (4096, 0, 1.0)
+        frame = consumer.receive(0)
+        assert frame is not None
+        frame.release()
+        assert (level.published, level.released, level.fill) == (4096, 1024, 0.75)
+
+
+def test_a_busy_child_counts_with_its_parent() -> None:
+    """CPU time of the whole family, also of those that have ended; memory of those that live."""
+    program = (
+        "import subprocess, sys\n"
+        "spin = 'import time; e = time.monotonic() + 0.5\\nwhile time.monotonic() < e: pass'\n"
+        "subprocess.run([sys.executable, '-c', spin])\n"
+        f"kept = bytes(b'x' * {MEGABYTES_200})\n"
+        "print('ready', flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        usage = Usage(process.pid)
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        used = usage.read()
+        process.communicate()
+    assert used is not None
+    assert 0.3 < used.cpu_s < 3
+    assert MEGABYTES_200 < used.memory_bytes < 2 * MEGABYTES_200
+    assert usage.read() is None
+
+
+def test_heartbeats_tell_what_a_process_takes(stage) -> None:
+    """One that spins takes a core, what it has allocated is there, and the parent hears the same."""
+
+    def entrypoint(ctx):
+        ctx.kept = b"x" * MEGABYTES_200
+        ctx.metrics.log(ready=1)
+        while True:
+            pass
+
+    node = stage.node_running(PythonRunner(entrypoint), fields={})
+    stage.start(node)
+    eventually(lambda: measured(stage, "cpu_cores") > 0.3 and measured(stage, "memory_bytes") > MEGABYTES_200)
+    assert measured(stage, "cpu_cores") < 1.5
+    assert measured(stage, "memory_bytes") < 3 * MEGABYTES_200
+    eventually(lambda: 900 < measured(stage, "compute_ms_per_second") < 1001)
+    told = node.wait_for("measured", timeout_s=10)
+    assert told["values"].keys() >= {"attempt", "restarts", "cpu_cores", "memory_bytes"}
+
+
+def test_an_attempt_begins_its_totals_anew(stage) -> None:
+    """Also where the queue is the same; the attempt rises."""
+
+    def entrypoint(ctx):
+        for batch in ctx.batches():
+            print(batch.rows, flush=True)
+
+    node = stage.node_running(PythonRunner(entrypoint), fields={"input_layout": LAYOUT})
+    stage.start(node)
+    node.flink.feed(x=[1, 2, 3])
+    eventually(lambda: measured(stage, "rows_in") == 3)
+    first_bytes = measured(stage, "bytes_in")
+    assert first_bytes >= 3 * 8
+    stage.master.tell(wire.Restart(Token(0, 1)))
+    stage.start(node, count=2)
+    node.flink.feed(x=[4])
+    eventually(lambda: measured(stage, "attempt") == 1 and measured(stage, "rows_in") == 1)
+    assert measured(stage, "restarts") == 1
+    assert 0 < measured(stage, "bytes_in") <= first_bytes
+
+
+def test_the_last_heartbeat_has_the_last_numbers(stage) -> None:
+    """However soon after them the process has ended."""
+
+    def entrypoint(ctx):
+        for batch in ctx.batches():
+            ctx.metrics.log(last=batch["x"][-1])
+
+    node = stage.node_running(PythonRunner(entrypoint), fields={"input_layout": LAYOUT})
+    stage.start(node)
+    node.flink.feed(x=[1, 2, 3])
+    node.flink.end()
+    assert stage.master.outcome(NODE).outcome is wire.Outcome.SUCCEEDED
+    last = [event for event in stage.master.events if isinstance(event, wire.Heartbeat)][-1]
+    assert (last.measured["rows_in"], last.numbers) == (3, {"last": 3})
+
+
+def measured(stage, name: str) -> float:
+    """The last value that the AM has heard."""
+    values = [event.measured for event in stage.master.events if isinstance(event, wire.Heartbeat)]
+    return next((value[name] for value in reversed(values) if name in value), float("nan"))
