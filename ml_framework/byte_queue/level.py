@@ -9,6 +9,9 @@ from ml_framework.byte_queue.layout import CONSUMER, HEADER_BYTES, PREAMBLE, PRO
 
 _TAIL: Final = PRODUCER.position // 8
 _HEAD: Final = CONSUMER.position // 8
+_PRODUCER_WAITS: Final = PRODUCER.waits // 4
+_HALF: Final = 0.5
+"""From here on a producer that waits for room is woken."""
 
 
 class Level:
@@ -22,6 +25,7 @@ class Level:
         header = mmap.mmap(fd, HEADER_BYTES, access=mmap.ACCESS_READ)
         self._capacity: int = PREAMBLE.unpack_from(header)[2]
         self._longs = memoryview(header).cast("Q")
+        self._ints = memoryview(header).cast("I")
 
     @property
     def published(self) -> int:
@@ -35,6 +39,10 @@ class Level:
 
     @property
     def fill(self) -> float:
-        """How much of the ring is in use, 0 to 1."""
+        """How much of the ring is in use, 0 to 1; 1 while the producer waits for room.
+
+        It is woken when half of the ring is free: until then the queue is full, whatever is taken out.
+        """
         head = self._longs[_HEAD]
-        return (self._longs[_TAIL] - head) / self._capacity
+        used = (self._longs[_TAIL] - head) / self._capacity
+        return 1.0 if self._ints[_PRODUCER_WAITS] and used > _HALF else used

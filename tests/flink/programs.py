@@ -319,3 +319,18 @@ def report_gpus(ctx: Any) -> None:
     for _ in ctx.batches():
         pass
     ctx.emit(rank=[ctx.rank], gpus=[os.environ.get("CUDA_VISIBLE_DEVICES", "all")])
+
+
+def answer_and_wait(ctx: Any) -> None:
+    """Every row back, and numbers of its own; then nothing until it is killed or stopped."""
+    for batch in ctx.batches(100):
+        ctx.emit(x=batch["x"])
+        ctx.metrics.log(largest=batch["x"].max(), **{"odd name, like/this": 0.5})
+    Path(ctx.params["folder"], f"pid-{ctx.attempt}").write_text(str(os.getpid()))
+    ctx.stopping.wait()
+
+
+def slow(ctx: Any) -> None:
+    """Takes a twentieth of a second for each batch."""
+    for _ in ctx.batches():
+        ctx.stopping.wait(0.05)

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -112,10 +113,22 @@ def test_a_level_tells_what_lies_in_a_queue(queue: int) -> None:
         for _ in range(4):
             producer.send(FrameKind.BATCH, bytes(4096 // 4 - 64))
         assert (level.published, level.released, level.fill) == (4096, 0, 1.0)
-        frame = consumer.receive(0)
-        assert frame is not None
-        frame.release()
+        take_frame(consumer)
         assert (level.published, level.released, level.fill) == (4096, 1024, 0.75)
+        with ThreadPoolExecutor(1) as thread:  # 64 bytes more than there is room for
+            sending = thread.submit(producer.send, FrameKind.BATCH, bytes(4096 // 4))
+            eventually(lambda: level.fill == 1.0)
+            assert (level.published, level.released) == (4096, 1024)
+            take_frame(consumer)
+            sending.result(10)
+        assert (level.published, level.released, level.fill) == (5184, 2048, 3136 / 4096)
+
+
+def take_frame(consumer: Consumer) -> None:
+    """Receive a frame, and give its room back."""
+    frame = consumer.receive(0)
+    assert frame is not None
+    frame.release()
 
 
 def test_a_busy_child_counts_with_its_parent() -> None:

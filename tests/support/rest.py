@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 from urllib.request import urlopen
 
 from ml_framework.testing.waiting import eventually
+
+_AT_ONCE = 40
+"""Metrics that one request asks for."""
 
 
 class Rest:
@@ -26,32 +30,40 @@ class Rest:
             return json.load(reply)
 
     def vertices(self) -> dict[str, str]:
-        """The job's vertices: name to id."""
-        jobs = eventually(lambda: self._jobs())
-        job = self.get(f"/jobs/{jobs[0]}")
-        return {vertex["name"]: f"/jobs/{jobs[0]}/vertices/{vertex['id']}" for vertex in job["vertices"]}
+        """The vertices of the job, name to path, once all of them run; empty before."""
+        try:
+            running = [job["id"] for job in self.get("/jobs")["jobs"] if job["status"] == "RUNNING"]
+            vertices = self.get(f"/jobs/{running[0]}")["vertices"] if running else []
+        except OSError:  # nobody listens yet
+            return {}
+        if any(vertex["status"] not in {"RUNNING", "FINISHED"} for vertex in vertices):
+            return {}
+        return {vertex["name"]: f"/jobs/{running[0]}/vertices/{vertex['id']}" for vertex in vertices}
 
     def vertex(self, part: str) -> str:
-        """The path of the one vertex whose name contains `part`."""
-        (path,) = [path for name, path in self.vertices().items() if part in name]
+        """The path of the one vertex whose name contains `part`, once the job runs."""
+        vertices = eventually(self.vertices, timeout_s=60)
+        (path,) = [path for name, path in vertices.items() if part in name]
         return path
+
+    def counts(self, vertex: str) -> dict[str, float]:
+        """What the UI shows of a vertex: bytes and records, in and out, over all subtasks."""
+        job, _, vertex_id = vertex.partition("/vertices/")
+        (found,) = [one for one in self.get(job)["vertices"] if one["id"] == vertex_id]
+        return dict(found["metrics"])
+
+    def times(self, vertex: str, subtask: int = 0) -> dict[str, float]:
+        """Shares of a second in which a subtask is back-pressured (``ratio``), idle and busy."""
+        subtasks = self.get(f"{vertex}/backpressure").get("subtasks", [])
+        return dict(subtasks[subtask]) if subtasks else {}
 
     def metrics(self, vertex: str, subtask: int = 0) -> dict[str, float]:
         """All metrics of a subtask that are numbers."""
         path = f"{vertex}/subtasks/{subtask}/metrics"
-        names = [metric["id"] for metric in self.get(path)]
+        names = [quote(metric["id"], safe="") for metric in self.get(path)]
         found: dict[str, float] = {}
-        for start in range(0, len(names), 40):
-            asked = ",".join(quote(name) for name in names[start : start + 40])
-            for metric in self.get(f"{path}?get={asked}"):
-                try:
+        for start in range(0, len(names), _AT_ONCE):
+            for metric in self.get(f"{path}?get={','.join(names[start : start + _AT_ONCE])}"):
+                with suppress(ValueError):  # no number
                     found[metric["id"]] = float(metric["value"])
-                except ValueError:
-                    continue
         return found
-
-    def _jobs(self) -> list[str]:
-        try:
-            return [job["id"] for job in self.get("/jobs")["jobs"] if job["status"] == "RUNNING"]
-        except OSError:
-            return []

@@ -56,6 +56,7 @@ final class FeedOperator extends AbstractStreamOperator<Byte>
     @Override
     public void open() throws Exception {
         super.open();
+        metrics.getIOMetricGroup().reuseOutputMetricsForTask();
         key = Feed.key(getRuntimeContext().getJobInfo().getJobId(), settings, getRuntimeContext().getTaskInfo());
         opening = Feed.of(key);
         opening.thenRun(rung::post);

@@ -102,6 +102,7 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
         super.open();
         TaskInfo task = getRuntimeContext().getTaskInfo();
         checkParallelism(task);
+        metrics.getIOMetricGroup().reuseInputMetricsForTask();
         if (hasState()) {
             NodeStates.checkStorage(settings.role(), parameters.getContainingTask().getEnvironment());
         }

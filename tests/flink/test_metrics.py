@@ -1,0 +1,139 @@
+"""What Flink's REST tells of a running node: the agent's numbers, user code's, and who waits for whom."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from pyflink.table import DataTypes
+from support.flink import Flink, make_flink, program
+from support.ports import free_ports
+from support.rest import Rest
+
+from ml_framework.testing.waiting import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from pyflink.common import JobClient
+
+pytestmark = pytest.mark.flink
+
+ROWS = 5_000
+EXACT = {
+    "rows_in": ROWS,
+    "rows_out": ROWS,
+    "batch_rows": 100,
+    "attempt": 0,
+    "restarts": 0,
+    "queue_in_fill": 0,
+    "queue_out_fill": 0,
+    "user.largest": ROWS,
+    "user.odd_name__like_this": 0.5,
+}
+TIMES = {f"{phase}_ms_per_second" for phase in ("wait", "compute", "blocked", "decode", "encode")}
+RATES = {f"{what}_{way}_per_second" for what in ("rows", "bytes") for way in ("in", "out")}
+OTHERS = {"bytes_in", "bytes_out", "step_ms", "cpu_cores", "memory_bytes", "heartbeat_age_ms"}
+OWN = {"jvm_encode_ms_per_second", "jvm_emit_ms_per_second"}
+NAMES = EXACT.keys() | TIMES | RATES | OTHERS | OWN
+X = [("x", DataTypes.BIGINT())]
+
+
+@pytest.fixture
+def port() -> int:
+    """Where the REST listens."""
+    return free_ports(1)[0]
+
+
+@pytest.fixture
+def rest(port: int) -> Rest:
+    """Of the job that runs."""
+    return Rest(port)
+
+
+@pytest.fixture
+def planned(port: int) -> Callable[..., Flink]:
+    """Makes an environment of parallelism 1 whose metrics are never older than a fifth of a second."""
+
+    def make(**options: str) -> Flink:
+        listens = {"rest__port": str(port), "rest__bind_port": str(port)}
+        return make_flink(parallelism=1, metrics__fetcher__update_interval="200 ms", **listens, **options)
+
+    return make
+
+
+@pytest.fixture
+def started() -> Iterator[list[JobClient]]:
+    """Jobs, to be cancelled in the end."""
+    jobs: list[JobClient] = []
+    yield jobs
+    for job in jobs:
+        job.cancel().result()
+
+
+def numbers(rest: Rest, node: str) -> dict[str, float]:
+    """The numbers of a node, without what Flink puts before their names."""
+    found = {name.partition(".mlflink."): value for name, value in rest.metrics(node).items()}
+    return {name: value for (_, ours, name), value in found.items() if ours}
+
+
+def test_the_numbers_of_a_node_are_in_flinks_rest(
+    planned: Callable[..., Flink], rest: Rest, started: list[JobClient], tmp_path: Path
+) -> None:
+    """Within ten seconds of RUNNING, and true: rows, bytes, logged numbers; the attempt after a kill."""
+    flink = planned(restart_strategy__type="fixed-delay", restart_strategy__fixed_delay__delay="10 ms")
+    runner = program("answer_and_wait", folder=str(tmp_path))
+    rows = flink.job.add_role("worker", runner=runner, input=flink.sequence(ROWS), output=X)
+    started.append(flink.insert(rows))
+    node, feeder = rest.vertex("worker ->"), rest.vertex("worker input")
+    running_s = time.monotonic()
+    told = eventually(lambda: all_of(numbers(rest, node)), timeout_s=30)
+    assert time.monotonic() - running_s < 10
+    assert {name: told[name] for name in EXACT} == EXACT
+    assert 8 * ROWS < told["bytes_in"] < 20 * ROWS
+    assert 8 * ROWS < told["bytes_out"] < 30 * ROWS
+    assert 10e6 < told["memory_bytes"] < 500e6
+    assert 0 <= told["heartbeat_age_ms"] < 5_000
+    counts = eventually(lambda: (found := rest.counts(node))["read-records"] == ROWS and found)
+    assert 8 * ROWS < counts["read-bytes"] < 20 * ROWS
+    counts = rest.counts(feeder)
+    assert counts["write-records"] == ROWS
+    assert 8 * ROWS < counts["write-bytes"] < 20 * ROWS
+    os.kill(int((tmp_path / "pid-0").read_text()), signal.SIGKILL)
+    eventually(lambda: numbers(rest, node).get("attempt") == 1, timeout_s=60)
+
+
+def all_of(told: dict[str, float]) -> dict[str, float] | None:
+    """The numbers, once they are all there, and the last rows among them."""
+    whole = told.keys() >= NAMES and told["rows_out"] == told["user.largest"] == ROWS
+    return told if whole else None
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_slow_process_is_back_pressure_to_what_feeds_it(
+    planned: Callable[..., Flink], rest: Rest, started: list[JobClient], tmp_path: Path, workers: int
+) -> None:
+    """Chained to the source, or behind an exchange; the node that waits for its process is idle, not busy.
+
+    So it is while a barrier waits for the rows before it.
+    """
+    folder = f"file://{tmp_path}"
+    flink = planned(execution__checkpointing__interval="500 ms", execution__checkpointing__dir=folder)
+    flink.job.add_role("worker", runner=program("slow"), input=flink.sequence(10**12), parallelism=workers)
+    started.append(flink.submit())
+    source, feeder, node = (rest.vertex(part) for part in ("numbers", "worker input", "worker ->"))
+    assert (source == feeder) is (workers == 1)
+    for path in {source, feeder}:
+        eventually(lambda path=path: rest.times(path).get("ratio", 0) > 0.9, timeout_s=30)
+        assert rest.times(path)["busyRatio"] < 0.1
+    told = eventually(lambda: (found := numbers(rest, node)).get("queue_in_fill", 0) > 0.9 and found)
+    assert told["compute_ms_per_second"] > 900
+    assert told["wait_ms_per_second"] < 50
+    assert 50 <= told["step_ms"] < 100
+    eventually(lambda: numbers(rest, node).get("checkpoint_stall_ms", 0) > 0, timeout_s=30)
+    times = eventually(lambda: (found := rest.times(node)).get("idleRatio", 0) > 0.8 and found)
+    assert times["busyRatio"] < 0.2
