@@ -324,7 +324,9 @@ class Agent:
                 self._tell({} if self._running is None else self._running.measuring.measure())
 
     def _tell(self, measured: Mapping[str, float]) -> None:
-        """Tell everybody what was measured, and what user code has logged."""
+        """Tell everybody what was measured, what user code has logged, and how much was printed."""
+        if self._log is not None:
+            measured = {**measured, "log_bytes": self._log.size}
         self._send(wire.Heartbeat, numbers=dict(self._numbers), measured=measured)
         if measured:
             self._parent.tell("measured", values=measured, numbers=self._numbers)
