@@ -284,7 +284,8 @@ class MLJob:
             client: what ``env.execute_async`` or ``StatementSet.execute().get_job_client()`` returned.
             on_status: called with the state of the cluster, about as often as `every` says.
             every: time between two looks.
-            rows: that the nodes will read together, where that is known: for the time to go.
+            rows: that the nodes will read together, or emit where they read files of their own, if that is
+                known: for the time to go.
             quiet: show nothing.
 
         Raises:

@@ -11,16 +11,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import digits
 from pyflink.datastream import StreamExecutionEnvironment
 
 from ml_operator import JobConfig, MLJob
 from tf_integration import TFClusterConfig, TFRunner
-
-if TYPE_CHECKING:
-    from ml_framework.rpc.wire import ClusterStatus
 
 DEFAULT_OUT = Path(__file__).parents[2] / "out" / "digits_ps"
 EPOCHS = 12
@@ -70,27 +66,7 @@ def run(prepared: Path, out: Path, epochs: int) -> None:
     }
     cluster = TFClusterConfig(workers=2, ps=1, chief=True)
     cluster.add_to(job, runner=TFRunner("train:main", params=params))
-    job.wait(env.execute_async("digits"), on_status=Progress(epochs))
-
-
-class Progress:
-    """Takes the status of the cluster, prints a line for every epoch that it sees finished."""
-
-    def __init__(self, epochs: int) -> None:
-        self._epochs = epochs
-        self._shown = 0
-
-    def __call__(self, status: ClusterStatus) -> None:
-        """Show what the chief has logged last."""
-        (numbers,) = [node.numbers for node in status.nodes if node.node.role == "chief"]
-        epoch = int(numbers.get("epoch", 0))
-        if epoch > self._shown:
-            self._shown = epoch
-            print(
-                f"epoch {epoch:2} of {self._epochs}  {numbers['rows']:,.0f} digits  "
-                f"loss {numbers['loss']:.3f}  accuracy {numbers['accuracy']:.3f}",
-                flush=True,
-            )
+    job.wait(env.execute_async("digits"))
 
 
 def _arguments() -> argparse.Namespace:

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 import dataset
 import report
 from plain_loop import BATCH_SIZE, progressive_auc
-from progress import Progress
 from pyflink.common import Configuration
 from pyflink.datastream import StreamExecutionEnvironment
 from pyflink.table import StreamTableEnvironment
@@ -106,8 +105,7 @@ def run(
         job, params, input=rows, output=[*PASSED_ON, SCORE], rowtime="sched", max_delay=PATIENCE
     )
     client = write_scores(t_env, scores, sinks).execute().get_job_client()
-    with Progress(total=len(dataset.departures(prepared))) as progress:
-        job.wait(client, on_status=progress)
+    job.wait(client, rows=len(dataset.departures(prepared)))
 
 
 def _add_torch(job: MLJob, params: dict[str, Any], **options: Any) -> Table:

@@ -11,9 +11,8 @@ from rich.console import Console
 from rich.live import Live
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from types import TracebackType
-    from typing import Any
 
 _RATE_SPAN_S = 5.0
 
@@ -71,24 +70,6 @@ class RowsLine:
             self._samples.popleft()
         then, before = self._samples[0]
         return (rows - before) / (now - then) if now > then else 0.0
-
-
-class Progress(RowsLine):
-    """Takes the status of the cluster, shows rows, rows a second and the AUC of the latest scores."""
-
-    def __call__(self, status: Any) -> None:
-        """Show a `ClusterStatus`."""
-        nodes = [node for node in status.nodes if node.node.role == "worker"]
-        workers = {node.node.index: node.numbers for node in nodes}
-        rows = sum(node.measured.get("rows_out", 0.0) for node in nodes)
-        own = {index: numbers for index, numbers in sorted(workers.items()) if "auc" in numbers}
-        each = ", ".join(f"worker {index} {_auc(numbers, 'auc')}" for index, numbers in own.items())
-        of_all = _auc(workers.get(0, {}), "auc_of_all")
-        self.show(rows, f"latest AUC {of_all}" + (f" ({each})" if each else ""))
-
-
-def _auc(numbers: Mapping[str, float], name: str) -> str:
-    return auc_text(numbers.get(name, math.nan))
 
 
 def auc_text(value: float) -> str:

@@ -136,7 +136,7 @@ def run(
         parallelism=PROCESSES,
     )
     served = scored.rows.add_columns(call_sql("CURRENT_ROW_TIMESTAMP()").alias("at"))
-    job.wait(served.execute_insert(csv_sink(folder / "scores")).get_job_client(), on_status=seen)
+    job.wait(served.execute_insert(csv_sink(folder / "scores")).get_job_client(), seen, quiet=True)
     seen()
 
 

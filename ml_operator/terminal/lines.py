@@ -50,6 +50,6 @@ def _rows(pace: Pace) -> str:
     told = f"{pace.rows:,} rows, {pace.per_second:,.0f}/s"
     if pace.share is not None:
         told += f", {pace.share:.0%}"
-    if pace.remaining_s is not None:
+    if pace.remaining_s:
         told += f", {words.duration(pace.remaining_s)} to go"
     return told

@@ -6,13 +6,13 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ml_framework.rpc.wire import ClusterStatus
+    from ml_framework.rpc.wire import ClusterStatus, NodeStatus
 
 _SPAN_S = 10.0
 
 
 class Pace:
-    """Rows that the nodes have read, over the time that it is told of.
+    """Rows that the nodes have read, over the time that it is told of; of one without input those it emitted.
 
     Args:
         total: rows that they will read; None where nobody knows.
@@ -31,7 +31,7 @@ class Pace:
 
     def take(self, now_s: float, status: ClusterStatus) -> None:
         """Take in what the nodes had read at `now_s`; after a restart they begin anew."""
-        rows = int(sum(node.measured.get("rows_in", 0.0) for node in status.nodes))
+        rows = int(sum(_rows(node) for node in status.nodes))
         if rows < self.rows:
             self._samples.clear()
         self.rows = rows
@@ -52,3 +52,7 @@ class Pace:
         if self.total is None or self.per_second <= 0:
             return None
         return max(self.total - self.rows, 0) / self.per_second
+
+
+def _rows(node: NodeStatus) -> float:
+    return node.measured.get("rows_in", node.measured.get("rows_out", 0.0))

@@ -33,8 +33,10 @@ _COLOURS = {
 
 
 def render(status: ClusterStatus, elapsed_s: float, pace: Pace) -> RenderableType:
-    """Everything that is known: one row for each node, then progress, failures and where to look further."""
-    parts: list[RenderableType] = [_headline(status, elapsed_s), _nodes(status)]
+    """Everything that is known: a row for each node, what it has logged, progress, failures."""
+    shown = _shown(status)
+    parts: list[RenderableType] = [_headline(status, elapsed_s), _nodes(status, shown)]
+    parts += [Text(f"{node.node}  {words.logged(node.numbers)}") for node in shown if node.numbers]
     if pace.share is not None:
         parts.append(_progress(pace, pace.share))
     parts += [Text(line, style="red") for line in words.failures(status)[-_FAILURES_SHOWN:]]
@@ -48,21 +50,20 @@ def _headline(status: ClusterStatus, elapsed_s: float) -> Text:
     return line.append(f"  restarts {status.restarts}") if status.restarts else line
 
 
-def _nodes(status: ClusterStatus) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+def _shown(status: ClusterStatus) -> list[NodeStatus]:
+    return [node for node in status.nodes if node.node.index < NODES_SHOWN]
+
+
+def _nodes(status: ClusterStatus, shown: list[NodeStatus]) -> Table:
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")
     table.add_column("node", no_wrap=True)
     table.add_column("state", no_wrap=True)
     for name in ("attempt", "rows in", "rows/s", "queue", "waits", "computes", "blocked"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("logged")
-    roles: dict[str, list[NodeStatus]] = {}
-    for node in status.nodes:
-        roles.setdefault(node.node.role, []).append(node)
-    for role, members in roles.items():
-        for node in members[:NODES_SHOWN]:
-            table.add_row(*_row(node))
-        if len(members) > NODES_SHOWN:
-            table.add_row(Text(f"{role}: {len(members) - NODES_SHOWN} more"))
+    for node in shown:
+        table.add_row(*_row(node))
+    if len(shown) < len(status.nodes):
+        table.add_row(f"{len(status.nodes) - len(shown)} more")
     return table
 
 
@@ -77,14 +78,13 @@ def _row(node: NodeStatus) -> tuple[RenderableType, ...]:
         words.measured(node, "wait_ms_per_second", "{:.0f} %", _PER_CENT_OF_MS),
         words.measured(node, "compute_ms_per_second", "{:.0f} %", _PER_CENT_OF_MS),
         words.measured(node, "blocked_ms_per_second", "{:.0f} %", _PER_CENT_OF_MS),
-        Text(words.logged(node.numbers)),
     )
 
 
 def _progress(pace: Pace, share: float) -> Table:
     remaining_s = pace.remaining_s
     line = Table.grid(padding=(0, 2, 0, 0))
-    eta = "" if remaining_s is None else f"{words.duration(remaining_s)} to go"
+    eta = f"{words.duration(remaining_s)} to go" if remaining_s else ""
     line.add_row(
         ProgressBar(total=1.0, completed=share, width=30),
         f"{share:.0%}  {pace.rows:,} of {pace.total:,} rows  {pace.per_second:,.0f}/s  {eta}",

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import io
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
 import report
-from progress import Progress
-from rich.console import Console
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,58 +68,3 @@ def test_flights_and_weeks_are_left_as_parquet_and_a_picture(tmp_path: Path) -> 
     assert pa.parquet.read_table(tmp_path / "scored_flights.parquet").equals(scored([1, 2]))
     assert pa.parquet.read_table(tmp_path / "weeks.parquet").equals(weeks(2))
     assert (tmp_path / "weeks.png").read_bytes().startswith(b"\x89PNG")
-
-
-@dataclass
-class Id:
-    role: str
-    index: int
-
-
-@dataclass
-class Node:
-    node: Id
-    numbers: dict[str, float] = field(default_factory=dict)
-    measured: dict[str, float] = field(default_factory=dict)
-
-
-@dataclass
-class Status:
-    nodes: list[Node]
-
-
-def workers(rows: float) -> Status:
-    numbers = [{"auc": 0.7 + index / 10, "auc_of_all": 0.75} for index in range(2)]
-    measured = {"rows_out": rows / 2}
-    return Status([Node(Id("worker", index), values, measured) for index, values in enumerate(numbers)])
-
-
-def test_a_log_gets_a_line_for_every_tenth_with_rates_and_aucs() -> None:
-    log = io.StringIO()
-    seconds = iter(range(100))
-    with Progress(1_000, Console(file=log, width=200), clock=lambda: float(next(seconds))) as progress:
-        for rows in (0, 50, 99, 100, 150, 1_000):
-            progress(workers(rows))
-    lines = log.getvalue().splitlines()
-    assert len(lines) == 3
-    assert lines[1] == (
-        "  10 %        100 of 1,000 flights       33/s  latest AUC 0.750 (worker 0 0.700, worker 1 0.800)"
-    )
-
-
-def test_before_the_first_numbers_progress_shows_that_there_are_none() -> None:
-    log = io.StringIO()
-    Progress(1_000, Console(file=log, width=200))(Status([Node(Id("worker", 0)), Node(Id("am", 0))]))
-    assert "0 of 1,000 flights" in log.getvalue()
-    assert log.getvalue().rstrip().endswith("latest AUC   -")
-
-
-def test_where_only_the_coordinator_reports_progress_shows_one_auc() -> None:
-    log = io.StringIO()
-    nodes = [
-        Node(Id("worker", 0), {"auc_of_all": 0.7}, {"rows_out": 30.0}),
-        Node(Id("worker", 1), {}, {"rows_out": 20.0}),
-    ]
-    Progress(1_000, Console(file=log, width=200))(Status(nodes))
-    assert "50 of 1,000 flights" in log.getvalue()
-    assert log.getvalue().endswith("latest AUC 0.700\n")
