@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import deque
 from typing import TYPE_CHECKING, assert_never
 
 from ml_framework.errors import LogUnavailable, ProtocolError
@@ -15,8 +16,10 @@ from ml_framework.master import liveness
 from ml_framework.master.command import Admit, Command, Conclude, Reject, Schedule, Tell
 from ml_framework.master.event import NodeLost, StopRequested
 from ml_framework.master.logs import LogRelay
-from ml_framework.master.state import LIVE, State
+from ml_framework.master.machine import TableMachine, edges
+from ml_framework.master.state import HISTORY, LIVE, State
 from ml_framework.master.store import NodeStore
+from ml_framework.page.view import Transition
 from ml_framework.rpc.wire import Ended, LogRead, NodeCommand, NodeEvent, Refuse, Registered
 from ml_framework.spec import Token
 
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from ml_framework.config import RestartPolicy, Timeouts
     from ml_framework.master.event import Event
     from ml_framework.master.machine import StateMachine
+    from ml_framework.page.view import Series
     from ml_framework.rpc.wire import ClusterStatus, LogPiece
     from ml_framework.spec import JobSpec, NodeId
 
@@ -76,7 +80,7 @@ class Executor:
         self._timeouts = timeouts
         self._announce = announce
         self._wall_s = wall_s
-        self._store = NodeStore()
+        self._store = NodeStore(wall_s)
         self._logs = LogRelay()
         self._attended: dict[NodeId, Conversation] = {}
         self._timers: list[asyncio.TimerHandle] = []
@@ -84,7 +88,10 @@ class Executor:
         self._concluded: asyncio.Future[State] = self._loop.create_future()
         self._deserted = asyncio.Event()
         self._deserted.set()
+        self._moved = asyncio.Event()
+        self._transitions: deque[Transition] = deque(maxlen=HISTORY)
         self._snapshot, commands = machine.initial(job, timeouts, restart)
+        self._take_down("the application master has started")
         self._perform(commands, None)
 
     async def conclusion(self) -> State:
@@ -104,6 +111,22 @@ class Executor:
         """The cluster as it is now."""
         return self._store.status(self._snapshot, self._loop.time())
 
+    def transitions(self) -> tuple[Transition, ...]:
+        """The latest changes of state, oldest first; at first the beginning."""
+        return tuple(self._transitions)
+
+    def edges(self) -> tuple[tuple[str, str], ...]:
+        """Which state may follow which; empty for a machine that follows no table."""
+        return edges(self._machine.table) if isinstance(self._machine, TableMachine) else ()
+
+    async def moved(self) -> None:
+        """Return when the state changes, or the AM goes."""
+        await self._moved.wait()
+
+    def series(self, node: NodeId, after: int) -> Series | None:
+        """The samples of `node` behind its first `after` ones, None where it has none."""
+        return self._store.series(node, after)
+
     async def read_log(self, node: NodeId, offset: int, limit: int) -> LogPiece:
         """A piece of what `node` has printed in its latest attempt; the arguments are those of `ReadLog`.
 
@@ -121,7 +144,9 @@ class Executor:
         self._post(StopRequested())
 
     def close(self) -> None:
-        """Let go of every timer."""
+        """Let go of every timer, and of whoever waits."""
+        self._moved.set()
+        self._logs.close()
         self._cancel_timers()
         if self._watch is not None:
             self._watch.cancel()
@@ -177,15 +202,24 @@ class Executor:
     def _lose(self, node: NodeId, reason: str) -> None:
         record = self._snapshot.nodes[node]
         if record.state in LIVE:
-            self._post(NodeLost(node, record.token, reason, self._wall_s()))
+            lost = NodeLost(node, record.token, reason, self._wall_s())
+            self._store.note(lost, self._loop.time())
+            self._post(lost)
 
     def _submit(self, event: Event, conversation: Conversation | None = None) -> None:
         before = self._snapshot
         self._snapshot, commands = self._machine.step(before, event)
         if self._snapshot.state is not before.state:
-            _log.info("%s", self._snapshot.history[-1] if self._snapshot.history else self._snapshot.state)
+            line = self._snapshot.history[-1] if self._snapshot.history else self._snapshot.state.value
+            _log.info("%s", line)
+            self._take_down(line)
             self._cancel_timers()
         self._perform(commands, conversation)
+
+    def _take_down(self, line: str) -> None:
+        self._transitions.append(Transition(self._wall_s(), self._snapshot.state.value, line))
+        self._moved.set()
+        self._moved = asyncio.Event()
 
     def _perform(self, commands: tuple[Command, ...], conversation: Conversation | None) -> None:
         for command in commands:

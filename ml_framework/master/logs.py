@@ -56,5 +56,15 @@ class LogRelay:
     def gone(self, conversation: Conversation) -> None:
         """The node of `conversation` will answer no more."""
         for asked, answer in self._waiting.values():
-            if asked is conversation and not answer.done():
-                answer.set_exception(LogUnavailable(f"{conversation.node} went away when asked for its log"))
+            if asked is conversation:
+                _refuse(answer, f"{conversation.node} went away when asked for its log")
+
+    def close(self) -> None:
+        """Nobody will answer any more."""
+        for _, answer in self._waiting.values():
+            _refuse(answer, "the application master ends")
+
+
+def _refuse(answer: asyncio.Future[LogPiece], reason: str) -> None:
+    if not answer.done():
+        answer.set_exception(LogUnavailable(reason))

@@ -98,6 +98,17 @@ TRANSITIONS: Table = {
 }
 
 
+def edges(table: Table) -> tuple[tuple[str, str], ...]:
+    """Which state may follow which by `table`, each pair once."""
+    pairs = (
+        (source.value, target.value)
+        for source, row in table.items()
+        for cell in row.values()
+        for target in cell.targets
+    )
+    return tuple(dict.fromkeys(pairs))
+
+
 class StateMachine(Protocol):
     """What the executor runs. A timer that a state ordered is cancelled when that state is left."""
 

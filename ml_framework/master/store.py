@@ -1,18 +1,45 @@
-"""Facts about the nodes that change no state: what the status shows, and what metrics are read from."""
+"""Facts about the nodes that change no state: what the status and the page show. All of it is bounded."""
 
 from __future__ import annotations
 
+import time
+from collections import defaultdict, deque
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
+from ml_framework.master.event import NodeLost
+from ml_framework.master.samples import Samples
 from ml_framework.master.state import LIVE
-from ml_framework.rpc.wire import ClusterStatus, Heartbeat, NodeEvent, NodeStatus, Registered, Started
+from ml_framework.rpc.wire import (
+    AttemptEnd,
+    ClusterStatus,
+    Ended,
+    Heartbeat,
+    NodeEvent,
+    NodeState,
+    NodeStatus,
+    Registered,
+    Started,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from ml_framework.master.state import Snapshot
+    from ml_framework.page.view import Series
     from ml_framework.spec import NodeId, Token
+
+ENDS = 10
+"""How many ended attempts of each node are remembered."""
+
+NUMBERS = 256
+"""How many numbers of a node are remembered: those that user code has logged first."""
+
+NAME_CHARS = 200
+"""Longest name of a number; one with a longer name is not remembered."""
+
+_CAUSE_CHARS = 1000
 
 
 @dataclass(frozen=True)
@@ -23,7 +50,7 @@ class Facts:
         token: the life.
         heard_s: when it was last heard, on the executor's monotonic clock.
         numbers: the last value of every number that user code logged.
-        measured: the last value of everything that its agent measured.
+        measured: what the agent has measured last.
     """
 
     token: Token
@@ -35,10 +62,17 @@ class Facts:
 
 
 class NodeStore:
-    """The latest facts of every node. Not thread-safe; it lives on the executor's loop."""
+    """The latest facts of every node. Not thread-safe; it lives on the executor's loop.
 
-    def __init__(self) -> None:
+    Args:
+        wall_s: seconds since the epoch.
+    """
+
+    def __init__(self, wall_s: Callable[[], float] = time.time) -> None:
+        self._wall_s = wall_s
         self._facts: dict[NodeId, Facts] = {}
+        self._samples: defaultdict[NodeId, Samples] = defaultdict(Samples)
+        self._ends: defaultdict[NodeId, deque[AttemptEnd]] = defaultdict(lambda: deque(maxlen=ENDS))
 
     def note(self, event: NodeEvent, now_s: float) -> None:
         """Take down what `event` tells, heard at `now_s`; a new token starts with a clean sheet."""
@@ -51,11 +85,14 @@ class NodeStore:
             case Heartbeat(numbers=numbers, measured=measured):
                 known = replace(
                     known,
-                    numbers={**known.numbers, **numbers},
-                    measured={**known.measured, **measured},
+                    numbers=_bounded({**known.numbers, **numbers}),
+                    measured=_bounded({**known.measured, **measured}),
                 )
+                self._samples[event.node].take(known.measured, known.numbers, now_s, self._wall_s())
             case Started(pid=pid, log_dir=log_dir):
                 known = replace(known, pid=pid, log_dir=log_dir)
+            case Ended() | NodeLost():
+                self._ends[event.node].append(_end(event, self._wall_s()))
         self._facts[event.node] = replace(known, heard_s=now_s)
 
     def excuse(self, now_s: float) -> None:
@@ -65,6 +102,10 @@ class NodeStore:
     def facts(self, node: NodeId) -> Facts | None:
         """What is known of the node's latest life, None before it registered."""
         return self._facts.get(node)
+
+    def series(self, node: NodeId, after: int) -> Series | None:
+        """The samples of `node` behind its first `after` ones, None where it has none."""
+        return self._samples[node].after(after) if node in self._samples else None
 
     def why_no_log(self, snapshot: Snapshot, node: NodeId) -> str:
         """Why a node that is not attended cannot be asked for its log, and where that lies."""
@@ -89,7 +130,9 @@ class NodeStore:
 
     def _node_status(self, snapshot: Snapshot, node: NodeId, now_s: float) -> NodeStatus:
         record = snapshot.nodes[node]
-        status = NodeStatus(node, record.token, record.state, record.address)
+        status = NodeStatus(
+            node, record.token, record.state, record.address, ends=tuple(self._ends.get(node, ()))
+        )
         facts = self._facts.get(node)
         if facts is None or facts.token != record.token:
             return status
@@ -101,3 +144,18 @@ class NodeStore:
             measured=facts.measured,
             log_dir=facts.log_dir,
         )
+
+
+def _bounded(numbers: Mapping[str, float]) -> dict[str, float]:
+    short = ((name, value) for name, value in numbers.items() if len(name) <= NAME_CHARS)
+    return dict(islice(short, NUMBERS))
+
+
+def _end(event: Ended | NodeLost, wall_s: float) -> AttemptEnd:
+    match event:
+        case NodeLost(reason=reason, time_s=time_s):
+            return AttemptEnd(event.token, NodeState.LOST, reason, time_s)
+        case Ended(outcome=outcome, failure=failure):
+            cause = "" if failure is None else failure.summary[:_CAUSE_CHARS]
+            time_s = wall_s if failure is None else failure.time_s
+            return AttemptEnd(event.token, NodeState(outcome.value), cause, time_s)
