@@ -11,6 +11,9 @@ from ml_framework.errors import PlanError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+PageAccess = Literal["loopback", "advertised", "off"]
+"""Where the application master serves its page, and to whom, see `ml_operator.AMConfig`."""
+
 _SMALLEST_QUEUE_BYTES = 4096
 _SMALLEST_LOG_BYTES = 64 << 10
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from ml_framework.codec.layout import DTYPES, Block
+from ml_framework.config import PageAccess
+from ml_framework.errors import PlanError
 from ml_framework.spec import JobSpec, RoleSpec
 from ml_operator.capacity import DEFAULT_GROUP, Size, size_of
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from ml_framework.resources import Resources
     from ml_framework.runner.base import Program
 
+_LAST_PORT = (1 << 16) - 1
 _SMALLEST_QUEUE_BYTES = 1 << 18
 _LARGEST_QUEUE_BYTES = 1 << 26
 _FRAMES_IN_A_QUEUE = 8
@@ -28,10 +31,25 @@ class AMConfig:
         port: TCP port that the AM listens on; 0 lets the system choose.
         state_machine: a `ml_framework.master.StateMachine` of your own, picklable; None takes the
             standard one.
+        page: who may open the cluster's page: ``"loopback"`` everybody on the AM's own host, nobody else;
+            ``"advertised"`` whoever reaches the AM's address and has the page's URL with its token, which the
+            job's terminal shows; ``"off"`` there is no page.
+        page_port: TCP port of the page; 0 lets the system choose. Where it is taken there is no page.
+
+    Raises:
+        PlanError: a value is none of those.
     """
 
     port: int = 0
     state_machine: object | None = None
+    page: PageAccess = "loopback"
+    page_port: int = 0
+
+    def __post_init__(self) -> None:
+        if self.page not in get_args(PageAccess):
+            raise PlanError(f"AMConfig.page is {self.page!r}, it must be one of {get_args(PageAccess)}")
+        if not 0 <= self.page_port <= _LAST_PORT:
+            raise PlanError(f"AMConfig.page_port is {self.page_port}, it must be 0 to {_LAST_PORT}")
 
 
 @dataclass(frozen=True)

@@ -124,6 +124,8 @@ class Translation:
             "timeouts": configs.to_json(self._config.timeouts),
             "restart": configs.to_json(self._config.restart),
             "port": master.port,
+            "page": master.page,
+            "page_port": master.page_port,
             "machine": None if machine is None else _pickled(machine),
         }
         return {**self._common_settings(), "configuration": configuration}

@@ -24,6 +24,7 @@ PARTS = (
     "rpc",
     "master",
     "node",
+    "page",
     "testing",
 )
 
@@ -44,8 +45,9 @@ PART_MAY_IMPORT = {
     "inference": {"codec", "context", "runner"},
     "runner": {"context"},
     "rpc": set(),
-    "master": {"rpc"},
+    "master": {"page", "rpc"},
     "node": {"byte_queue", "context", "rpc", "runner"},
+    "page": {"rpc"},
     "testing": set(PARTS),
 }
 # Modules for the code that plans a job: they use PyFlink, and no module of the user's process imports them.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -12,7 +13,13 @@ from typing import TYPE_CHECKING, Any
 import cloudpickle
 import grpc.aio
 
-from ml_framework.config import RestartPolicy, Timeouts, restart_from_json, timeouts_from_json
+from ml_framework.config import (
+    PageAccess,
+    RestartPolicy,
+    Timeouts,
+    restart_from_json,
+    timeouts_from_json,
+)
 from ml_framework.errors import PlanError
 from ml_framework.host import Host
 from ml_framework.master.executor import Executor
@@ -25,6 +32,9 @@ from ml_framework.spec import JobSpec
 
 if TYPE_CHECKING:
     from ml_framework.master.state import State
+    from ml_framework.page.server import PageServer
+
+_log = logging.getLogger(__name__)
 
 _OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
@@ -42,7 +52,7 @@ Announce = Callable[[Mapping[str, Any]], None]
 
 @dataclass(frozen=True)
 class MasterConfig:
-    """What the AM is told at its start. `port` 0 takes a free one; `token` is the job's secret."""
+    """What the AM is told at its start. A port 0 takes a free one; `token` is the job's secret."""
 
     job: JobSpec
     token: str = field(repr=False)
@@ -51,6 +61,8 @@ class MasterConfig:
     host: Host = field(default_factory=lambda: Host("127.0.0.1"))
     port: int = 0
     machine: StateMachine = field(default_factory=TableMachine)
+    page: PageAccess = "off"
+    page_port: int = 0
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> MasterConfig:
@@ -65,6 +77,8 @@ class MasterConfig:
                 host=Host.from_json(data),
                 port=data["port"],
                 machine=TableMachine() if pickled is None else cloudpickle.loads(base64.b64decode(pickled)),
+                page=data["page"],
+                page_port=data["page_port"],
             )
         except (KeyError, TypeError) as error:
             raise PlanError(f"the application master's configuration is not usable: {error!r}") from error
@@ -84,10 +98,13 @@ class MasterServer:
             config.machine, config.job, config.timeouts, config.restart, announce=self._announce_outcome
         )
         self._server = grpc.aio.server(interceptors=(Gate(config.token),), options=_OPTIONS)
+        self._page: PageServer | None = None
         self.address = ""
 
     async def __aenter__(self) -> MasterServer:
-        add_ApplicationMasterServicer_to_server(Service(self._executor), self._server)
+        self._page = await self._open_page()
+        url = "" if self._page is None else self._page.url
+        add_ApplicationMasterServicer_to_server(Service(self._executor, url), self._server)
         host = self._config.host
         try:
             port = self._server.add_insecure_port(host.listening_at(self._config.port))
@@ -95,11 +112,14 @@ class MasterServer:
             raise PlanError(host.cannot_listen(error)) from error
         await self._server.start()
         self.address = host.reached_at(port)
-        self._announce({"event": "listening", "address": self.address})
+        page = "" if self._page is None else self._page.address
+        self._announce({"event": "listening", "address": self.address, "page": page})
         return self
 
     async def __aexit__(self, *_error: object) -> None:
         self._executor.close()
+        if self._page is not None:
+            await self._page.close()
         await self._server.stop(None)
 
     def stop(self) -> None:
@@ -118,6 +138,24 @@ class MasterServer:
             async with asyncio.timeout(self._config.timeouts.stop_grace.total_seconds()):
                 await self._executor.deserted()
         return outcome
+
+    async def _open_page(self) -> PageServer | None:
+        """The page, listening; None without one, also where it cannot listen: no job fails for its page."""
+        if self._config.page == "off":
+            return None
+        from ml_framework.page.server import open_page  # noqa: PLC0415 - an AM without a page does without
+
+        try:
+            return await open_page(
+                self._executor, self._config.host, self._config.page, self._config.page_port
+            )
+        except OSError as error:
+            _log.warning(
+                "there is no page of the cluster: it cannot listen at port %d: %s",
+                self._config.page_port,
+                error,
+            )
+            return None
 
     def _announce_outcome(self, outcome: State, cause: str | None) -> None:
         event = {"event": outcome.value.lower()}

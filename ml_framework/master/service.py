@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -25,10 +26,16 @@ _log = logging.getLogger(__name__)
 
 
 class Service(ApplicationMasterServicer):  # type: ignore[misc]  # generated without types
-    """Answers agents and clients, whom the gate has let pass."""
+    """Answers agents and clients, whom the gate has let pass.
 
-    def __init__(self, executor: Executor) -> None:
+    Args:
+        executor: knows and decides.
+        page: URL of the cluster's page, with what it takes to open it; empty without one.
+    """
+
+    def __init__(self, executor: Executor, page: str) -> None:
         self._executor = executor
+        self._page = page
 
     async def Attend(self, requests: AsyncIterator[Any], context: Any) -> None:  # noqa: N802 - name in the proto
         """One node's conversation, until either side ends it."""
@@ -49,7 +56,7 @@ class Service(ApplicationMasterServicer):  # type: ignore[misc]  # generated wit
 
     async def GetStatus(self, _request: Any, _context: Any) -> pb.ClusterStatus:  # noqa: N802 - name in the proto
         """The cluster as it is now."""
-        return messages.status_to_message(self._executor.status())
+        return messages.status_to_message(replace(self._executor.status(), page=self._page))
 
     async def GetLog(self, request: Any, context: Any) -> pb.LogPiece:  # noqa: N802 - name in the proto
         """What a node's process has printed; the node reads it."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
 
+    from ml_framework.config import PageAccess
     from ml_framework.rpc.wire import ClusterStatus
 
 _START_S = 30.0
@@ -98,6 +99,7 @@ class LocalCluster:
         queue_bytes: capacity of each queue.
         execution_attempt: as Flink would count, of every node.
         restored: what nodes get out of a checkpoint: role and index to pieces of state.
+        page: as for `ml_operator.AMConfig`.
 
     Attributes:
         address: ``host:port`` of the AM.
@@ -118,7 +120,9 @@ class LocalCluster:
         queue_bytes: int = 1 << 20,
         execution_attempt: int = 0,
         restored: Mapping[tuple[str, int], Sequence[bytes]] | None = None,
+        page: PageAccess = "off",
     ) -> None:
+        self._page = page
         self._restored = dict(restored or {})
         self._roles = tuple(roles)
         self._job = JobSpec(name, tuple(role.spec for role in roles))
@@ -189,6 +193,8 @@ class LocalCluster:
                 "host": "127.0.0.1",
                 "bind_host": "127.0.0.1",
                 "port": 0,
+                "page": self._page,
+                "page_port": 0,
                 "token": self.token,
                 "machine": None,
             }

@@ -7,10 +7,12 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import cloudpickle
+import httpx
 import pytest
 
 from ml_framework.config import RestartPolicy, Timeouts, to_json
@@ -29,6 +31,8 @@ CONFIG = {
     "host": "127.0.0.1",
     "bind_host": "127.0.0.1",
     "port": 0,
+    "page": "off",
+    "page_port": 0,
     "token": "the-secret",
     "machine": None,
 }
@@ -74,6 +78,25 @@ def test_it_listens_answers_and_stops_when_asked() -> None:
         assert heard(process) == {"event": "stopped"}
         process.communicate(timeout=LIMIT_S)
         assert process.returncode == 0
+
+
+def test_its_page_goes_with_it_and_says_nothing() -> None:
+    """Whoever looks at it then is answered, and the log is of the AM alone."""
+    timeouts = {**CONFIG["timeouts"], "stop_grace": 0.1, "heartbeat_interval": 0.1}
+    with master({**CONFIG, "timeouts": timeouts, "page": "advertised"}) as process, httpx.Client() as browser:
+        listening = heard(process)
+        page = fetch_status(listening["address"], "the-secret", LIMIT_S).page
+        assert page.startswith(f"{listening['page']}?token=")
+        browser.get(page, follow_redirects=True).raise_for_status()
+        with ThreadPoolExecutor() as pool:
+            answer = pool.submit(browser.get, f"{listening['page']}api/status?state=INIT")
+            tell(process, {"stop": True})
+            assert answer.result(LIMIT_S).json()["state"] in {"INIT", "STOPPING", "STOPPED"}
+        assert heard(process) == {"event": "stopped"}
+        said = process.communicate(timeout=LIMIT_S)[1]
+        assert process.returncode == 0
+        assert "Traceback" not in said
+        assert page.partition("=")[2] not in said
 
 
 def test_an_incomplete_gang_fails_with_names_and_numbers() -> None:

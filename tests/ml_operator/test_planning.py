@@ -123,6 +123,18 @@ def test_aliases_of_the_original_design() -> None:
     assert [role.name for role in planned.plan().roles] == ["worker"]
 
 
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"page": "everywhere"}, r"AMConfig\.page is 'everywhere', it must be one of \('loopback', 'adv"),
+        ({"page_port": 65_536}, r"AMConfig\.page_port is 65536, it must be 0 to 65535"),
+    ],
+)
+def test_a_page_that_cannot_be_is_refused(options: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(PlanError, match=complaint):
+        AMConfig(**options)
+
+
 def test_data_stream_in_data_stream_out_keeps_the_element_type(job) -> None:
     planned, env, _ = job
     stream = env.from_collection(

@@ -1,0 +1,130 @@
+"""An application master in this process, whose nodes are played by the test."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Any, Self
+
+from ml_framework.config import RestartPolicy, Timeouts
+from ml_framework.master import MasterConfig, MasterServer
+from ml_framework.rpc.channel import MasterClient
+from ml_framework.rpc.wire import (
+    ClusterStatus,
+    Ended,
+    Failure,
+    Heartbeat,
+    LogPiece,
+    LogRead,
+    NodeCommand,
+    Outcome,
+    ReadLog,
+    Registered,
+    Restart,
+    Start,
+    Started,
+)
+from ml_framework.spec import JobSpec, NodeId, RoleSpec, Token
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from ml_framework.rpc.channel import Attendance
+
+SECRET = "the-job's-secret"
+
+
+class PlayedNode:
+    """A node that does what it is told, as far as nothing runs: it starts, comes again, and reads its log."""
+
+    def __init__(self, node: NodeId, attendance: Attendance) -> None:
+        self.node = node
+        self.token = Token()
+        self.log = b""
+        self._attendance = attendance
+
+    async def obey(self) -> None:
+        """Until the AM ends the conversation."""
+        await self._register()
+        async for command in self._attendance:
+            await self._do(command)
+
+    async def beat(self, numbers: dict[str, float], measured: dict[str, float] | None = None) -> None:
+        """Send a heartbeat."""
+        await self._attendance.send(Heartbeat(self.node, self.token, numbers, measured or {}))
+
+    async def fail(self, summary: str, time_s: float = 1.0) -> None:
+        """Report that the process has failed."""
+        failure = Failure(summary, "the traceback", time_s)
+        await self._attendance.send(Ended(self.node, self.token, Outcome.FAILED, failure))
+
+    async def succeed(self) -> None:
+        """Report that the process has succeeded."""
+        await self._attendance.send(Ended(self.node, self.token, Outcome.SUCCEEDED))
+
+    async def leave(self) -> None:
+        """Break the conversation off."""
+        await self._attendance.close()
+
+    async def _register(self) -> None:
+        await self._attendance.send(Registered(self.node, self.token, f"127.0.0.1:{2000 + self.node.index}"))
+
+    async def _do(self, command: NodeCommand) -> None:
+        match command:
+            case Start():
+                await self._attendance.send(Started(self.node, self.token, 4000 + self.node.index, "/logs"))
+            case Restart(token):
+                self.token = token
+                await self._register()
+            case ReadLog(request, offset, limit):
+                begin = max(0, len(self.log) + offset) if offset < 0 else offset
+                text = self.log[begin : begin + limit]
+                piece = LogPiece(
+                    text, begin, len(self.log), f"/logs/attempt_{self.token.attempt}/worker-0.log"
+                )
+                await self._attendance.send(LogRead(self.node, self.token, request, piece))
+
+
+class PlayedCluster:
+    """An AM and its nodes, of one role that may be restarted.
+
+    Attributes:
+        server: the AM.
+        nodes: by index.
+        announced: what the AM has announced.
+    """
+
+    def __init__(self, server: MasterServer, client: MasterClient, announced: list[Any]) -> None:
+        self.server = server
+        self.announced = announced
+        self.nodes: list[PlayedNode] = []
+        self._client = client
+
+    @classmethod
+    @asynccontextmanager
+    async def running(cls, workers: int = 2, page: str = "loopback", **restart: Any) -> AsyncIterator[Self]:
+        """The cluster, once all its nodes run."""
+        job = JobSpec("job", (RoleSpec("worker", workers, restartable=True),))
+        announced: list[Any] = []
+        config = MasterConfig(job, SECRET, Timeouts(), RestartPolicy(**restart), page=page)  # type: ignore[arg-type]
+        async with AsyncExitStack() as stack:
+            server = await stack.enter_async_context(MasterServer(config, announced.append))
+            client = await stack.enter_async_context(MasterClient(server.address, SECRET))
+            cluster = cls(server, client, announced)
+            for node in job.nodes:
+                played = PlayedNode(node, await client.attend())
+                task = asyncio.create_task(played.obey())
+                stack.callback(task.cancel)
+                cluster.nodes.append(played)
+            await cluster.until(lambda status: all(node.pid for node in status.nodes))
+            yield cluster
+
+    async def status(self) -> ClusterStatus:
+        """As clients get it."""
+        return await self._client.status()
+
+    async def until(self, holds: Callable[[ClusterStatus], object]) -> None:
+        """Return when `holds` of the status."""
+        async with asyncio.timeout(10):
+            while not holds(await self.status()):
+                await asyncio.sleep(0.01)
