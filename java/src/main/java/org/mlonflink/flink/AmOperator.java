@@ -30,6 +30,7 @@ final class AmOperator extends AbstractStreamOperator<Byte>
     private final transient MailboxExecutor mailbox;
     private final transient OperatorEventGateway coordinator;
     private final transient String token;
+    private final transient PageAddress page = new PageAddress();
 
     private transient ClusterEnd end;
     private transient PythonEnvironment python;
@@ -48,6 +49,7 @@ final class AmOperator extends AbstractStreamOperator<Byte>
     @Override
     public void open() throws Exception {
         super.open();
+        getRuntimeContext().addAccumulator(PageAddress.NAME, page);
         end = ClusterEnd.of(getRuntimeContext().getMetricGroup(), settings);
         python = settings.environment(getRuntimeContext());
         try {
@@ -64,15 +66,19 @@ final class AmOperator extends AbstractStreamOperator<Byte>
     @Override
     public void event(JsonNode event) {
         switch (event.path("event").asText()) {
-            case "listening" -> announce(event.path("address").asText());
+            case "listening" -> announce(event.path("address").asText(), event.path("page").asText());
             case "finished", "stopped" -> end.come();
             case "failed" -> fail(event.path("cause").asText());
             default -> LOG.warn("unknown event of the application master: {}", event);
         }
     }
 
-    private void announce(String address) {
+    private void announce(String address, String url) {
         LOG.info("the application master listens at {}", address);
+        if (!url.isEmpty()) {
+            LOG.info("the page of the cluster is at {}", url);
+            page.add(url);
+        }
         coordinator.sendEventToCoordinator(new MasterAddress(address, token));
     }
 
