@@ -12,6 +12,7 @@
     ├── CodecError                a value does not fit its column
     ├── EmitError                 what was passed to ``ctx.emit`` does not fit the role's output
     ├── CheckpointError           a state cannot be saved, or what was saved does not fit
+    ├── CommandFailed             a command of ``mlflink`` cannot do what it was asked
     ├── ModelError                a model cannot be loaded, or does not answer what was planned
     └── QueueError
         ├── QueueFull             no room before the deadline; nothing was written
@@ -73,6 +74,10 @@ class CheckpointError(MLOnFlinkError):
 
 class ModelError(MLOnFlinkError):
     """A model cannot be loaded, or its answers are not what was planned; the message names the remedy."""
+
+
+class CommandFailed(MLOnFlinkError):
+    """A command of ``mlflink`` cannot do what it was asked; the message is a sentence with the remedy."""
 
 
 class QueueError(MLOnFlinkError):

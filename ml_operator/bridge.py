@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyflink.common import Configuration
 from pyflink.java_gateway import get_gateway
+from pyflink.util.java_utils import add_jars_to_context_class_loader
 
 from ml_framework.errors import PlanError
 
@@ -34,6 +35,12 @@ def _class_loader(gateway: Any) -> Any:
     The thread's own is another where py4j has opened a further connection, with a Java thread of its own.
     """
     return gateway.jvm.Thread.currentThread().getContextClassLoader()
+
+
+def instance(name: str) -> Any:
+    """A new instance of a public class of the jar, with a constructor without arguments, without any job."""
+    add_jars_to_context_class_loader([f"file://{jar_path()}"])
+    return _class_loader(get_gateway()).loadClass(name).newInstance()
 
 
 class Bridge:

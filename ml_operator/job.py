@@ -10,6 +10,7 @@ from ml_framework.spec import RoleKind
 from ml_operator import checks
 from ml_operator.inference import ERROR, Scored, located, plan_columns
 from ml_operator.plan import AMConfig, JobPlan
+from ml_operator.planned import note
 from ml_operator.planner import Planner
 from ml_operator.render import render
 from ml_operator.table import ANNOUNCED, Output
@@ -57,6 +58,7 @@ class MLJob:
         table_env: StreamTableEnvironment | None = None,
     ) -> None:
         self._planner = Planner(env, name, config or JobConfig(), table_env)
+        note(self)
 
     def add_am_role(self, config: AMConfig | None = None) -> None:
         """Add the application master; the first call on a job. `addAMRole` is an alias.

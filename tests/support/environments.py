@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
 import sysconfig
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -54,3 +56,24 @@ def empty_environment(folder: Path, *options: str) -> Path:
     """Make an environment without any package; returns the folder for them. `options` are those of venv."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", *options, str(folder)], check=True)
     return next(folder.glob("lib/python*/site-packages"))
+
+
+def environment_with(folder: Path, *names: str) -> Path:
+    """The interpreter of an environment that has these distributions, and those that they ask for."""
+    packages = empty_environment(folder)
+    wanted, seen = list(names), set()
+    while wanted:
+        name = wanted.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        try:
+            found = metadata.distribution(name)
+        except metadata.PackageNotFoundError:  # for another platform
+            continue
+        for top in {file.parts[0] for file in found.files or () if ".." not in file.parts}:
+            if not (packages / top).exists():
+                (packages / top).symlink_to(found.locate_file(top))
+        asked = [text for text in found.requires or () if "extra ==" not in text]
+        wanted += [re.match(r"[\w.-]+", text)[0] for text in asked]
+    return folder / "bin" / "python"

@@ -1,0 +1,136 @@
+"""``mlflink status``: the ML clusters of a job, node by node."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import typer
+
+from ml_operator.cli.jobs import find
+from ml_operator.cli.master import Master
+from ml_operator.cli.text import columns, duration, number, percent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from ml_framework.rpc.wire import ClusterStatus, NodeStatus
+    from ml_operator.cli.jobs import Job
+
+_HEAD = (
+    "NODE",
+    "STATE",
+    "ATTEMPT",
+    "ROWS IN",
+    "ROWS OUT",
+    "IN/S",
+    "OUT/S",
+    "QUEUE IN",
+    "QUEUE OUT",
+    "CPU",
+    "MEMORY",
+    "HEARD",
+)
+_COLORS = {
+    "RUNNING": "green",
+    "FINISHED": "green",
+    "running": "green",
+    "succeeded": "green",
+    "FAILED": "red",
+    "FAILOVER": "red",
+    "failed": "red",
+    "lost": "red",
+}
+
+
+def show(word: str, address: str | None) -> None:
+    """Print the state of the job that `word` means.
+
+    Raises:
+        CommandFailed: there is no such job, or its application master is not there.
+        MasterUnreachable: the application master does not answer.
+    """
+    job, clusters = find(word, address)
+    age = duration(time.time() - job.start_ms / 1000)
+    typer.echo(f"job {job.id} ({job.name}) is {_colored(job.state)}, begun {age} ago at {job.rest.address}")
+    if job.ended:
+        _echo(_ended(job))
+    else:
+        for cluster in clusters:
+            _echo(_told(Master(job, cluster).status()))
+
+
+def _echo(lines: Iterable[str]) -> None:
+    for line in lines:
+        typer.echo(line)
+
+
+def _ended(job: Job) -> Iterator[str]:
+    """What Flink remembers of a job that has ended."""
+    entries = job.rest.get(f"jobs/{job.id}/exceptions").get("exceptionHistory", {}).get("entries", [])
+    if entries:
+        trace = str(entries[0]["stacktrace"])
+        yield f"its ML cluster is gone; the cause: {trace.rpartition('Caused by: ')[2].strip()}"
+    else:
+        yield "its ML cluster is gone with it"
+
+
+def _told(status: ClusterStatus) -> Iterator[str]:
+    yield ""
+    restarts = f", {status.restarts} restarts" if status.restarts else ""
+    yield f"ML cluster {status.job} is {_colored(status.state)}{restarts}"
+    if status.page:
+        yield f"page: {status.page}"
+    if status.first_cause:
+        yield f"cause: {status.first_cause}"
+    yield columns([_HEAD, *map(_row, status.nodes)], indent=2)
+    yield from _titled(
+        "numbers", (f"{name(node)}: {_numbers(node)}" for node in status.nodes if node.numbers)
+    )
+    yield from _titled("ended attempts", (line for node in status.nodes for line in _ends(node)))
+    yield from _titled("history", status.history)
+
+
+def name(node: NodeStatus) -> str:
+    """As ``mlflink logs`` takes it."""
+    return f"{node.node.role}/{node.node.index}"
+
+
+def _titled(title: str, lines: Iterable[str]) -> Iterator[str]:
+    indented = [f"  {line}" for line in lines]
+    if indented:
+        yield title
+        yield from indented
+
+
+def _row(node: NodeStatus) -> tuple[str, ...]:
+    measured = node.measured.get
+    return (
+        name(node),
+        node.state,
+        str(node.token.attempt),
+        number(measured("rows_in")),
+        number(measured("rows_out")),
+        number(measured("rows_in_per_second")),
+        number(measured("rows_out_per_second")),
+        percent(measured("queue_in_fill")),
+        percent(measured("queue_out_fill")),
+        number(measured("cpu_cores")),
+        number(measured("memory_bytes"), "B"),
+        "–" if node.heartbeat_age_s is None else f"{node.heartbeat_age_s:.1f} s",
+    )
+
+
+def _numbers(node: NodeStatus) -> str:
+    return ", ".join(f"{key} {value:.6g}" for key, value in sorted(node.numbers.items()))
+
+
+def _ends(node: NodeStatus) -> Iterator[str]:
+    for end in node.ends:
+        when = time.strftime("%H:%M:%S", time.localtime(end.time_s))
+        cause = f": {end.cause}" if end.cause else ""
+        yield f"{when} {name(node)} attempt {end.token.attempt} {end.outcome}{cause}"
+
+
+def _colored(state: str) -> str:
+    return typer.style(state, fg=_COLORS.get(state), bold=True)
