@@ -17,6 +17,7 @@ import cloudpickle
 
 from ml_framework import config as configs
 from ml_framework.errors import PlanError
+from ml_operator import announced
 from ml_operator.bridge import Bridge, python_options
 from ml_operator.plan import AMConfig, JobPlan, RolePlan, queue_bytes
 from ml_operator.slots import Need
@@ -48,7 +49,7 @@ class Translation:
         self._j_control: Any = None
         self._j_with_output: list[Any] = []
         self._j_without_output: list[Any] = []
-        self.master_uid = f"{_url_safe(name)}-application-master"
+        self.master_uid = f"{_url_safe(name)}{announced.MASTER_SUFFIX}"
         """Uid of the operator that can say where the AM is; Flink's REST API takes it in a path."""
 
     def add_master(self, master: AMConfig) -> None:
@@ -57,6 +58,7 @@ class Translation:
         self._j_control = self._bridge.graph.addMaster(
             self._env._j_stream_execution_environment, self.master_uid, self._j_settings
         )
+        self._bridge.graph.announce(self._env._j_stream_execution_environment, str(announced.folder()))
 
     def check_input(self, role: str, rows: RowStream) -> None:
         """Refuse rows that come from a role of this cluster, with `PlanError`."""
