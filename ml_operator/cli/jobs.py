@@ -49,22 +49,18 @@ class Job:
         return f"{self.id} ({self.name}, {self.state}) at {self.rest.address}"
 
 
-def clusters_to_ask(address: str | None) -> list[Rest]:
-    """The cluster at `address`; without one all that this user is likely to mean, as far as they answer."""
-    if address is not None:
-        return [Rest(address)]
-    host, port = flink.option("rest.address") or "localhost", flink.option("rest.port") or "8081"
-    found = [Rest(where) for where in dict.fromkeys([f"{host}:{port}", *announced.addresses()])]
-    return [rest for rest in found if rest.answers()]
+def places(address: str | None) -> str:
+    """Where jobs are looked for, in words."""
+    return f"at {address}" if address else f"at {_configured()}, nor on an embedded cluster of yours"
 
 
-def jobs(address: str | None) -> list[Job]:
-    """Every job with an ML cluster, those that have ended too, the latest first.
+def jobs(address: str | None, *, ended: bool = True) -> list[Job]:
+    """Every job with an ML cluster, the latest first; `ended`: also those that have ended.
 
     Raises:
         CommandFailed: no Flink answers at `address`.
     """
-    found = [job for rest in clusters_to_ask(address) for job in _of(rest)]
+    found = [job for rest in _clusters_to_ask(address) for job in _of(rest, ended=ended)]
     return sorted(found, key=lambda job: -job.start_ms)
 
 
@@ -87,14 +83,30 @@ def find(word: str, address: str | None) -> tuple[Job, Sequence[str]]:
         listed = "".join(f"\n  {job}" for job in running or matches)
         raise CommandFailed(f"{word!r} means several jobs, name one by its id:{listed}")
     if not matches:
-        where = address or "localhost, nor on an embedded cluster of yours"
-        raise CommandFailed(f"there is no job {word!r} at {where}: `mlflink list --all` shows what there is")
+        raise CommandFailed(
+            f"there is no job {word!r} {places(address)}: `mlflink list --all` shows what there is"
+        )
     (job,) = running or matches
     return job, [word] if word in job.clusters else job.clusters
 
 
-def _of(rest: Rest) -> Iterator[Job]:
+def _clusters_to_ask(address: str | None) -> list[Rest]:
+    """The cluster at `address`; without one all that this user is likely to mean, as far as they answer."""
+    if address is not None:
+        return [Rest(address)]
+    found = [Rest(where) for where in dict.fromkeys([_configured(), *announced.addresses()])]
+    return [rest for rest in found if rest.answers()]
+
+
+def _configured() -> str:
+    """The address of the cluster that Flink's configuration file names."""
+    return f"{flink.option('rest.address') or 'localhost'}:{flink.option('rest.port') or '8081'}"
+
+
+def _of(rest: Rest, *, ended: bool) -> Iterator[Job]:
     for entry in rest.get("jobs/overview")["jobs"]:
+        if entry["state"] in ENDED and not ended:
+            continue
         clusters = _clusters(rest.get(f"jobs/{entry['jid']}"))
         if clusters:
             yield Job(rest, entry["jid"], entry["name"], entry["state"], entry["start-time"], clusters)

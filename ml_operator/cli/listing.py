@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from ml_operator.cli.jobs import jobs
+from ml_operator.cli.jobs import jobs, places
 from ml_operator.cli.text import columns, duration
 
 if TYPE_CHECKING:
@@ -22,12 +22,11 @@ def show(address: str | None, *, ended: bool) -> None:
     Raises:
         CommandFailed: no Flink answers at `address`.
     """
-    found = [job for job in jobs(address) if ended or not job.ended]
+    found = jobs(address, ended=ended)
     if found:
         typer.echo(columns([_HEAD, *map(_row, found)]))
     else:
-        where = address or "the configured cluster, nor on an embedded one of yours"
-        typer.echo(f"no {'' if ended else 'running '}job with an ML cluster at {where}", err=True)
+        typer.echo(f"no {'' if ended else 'running '}job with an ML cluster {places(address)}", err=True)
 
 
 def _row(job: Job) -> tuple[str, ...]:

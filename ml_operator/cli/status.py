@@ -27,6 +27,9 @@ _HEAD = (
     "OUT/S",
     "QUEUE IN",
     "QUEUE OUT",
+    "WAITS",
+    "COMPUTES",
+    "BLOCKED",
     "CPU",
     "MEMORY",
     "HEARD",
@@ -115,10 +118,15 @@ def _row(node: NodeStatus) -> tuple[str, ...]:
         number(measured("rows_out_per_second")),
         percent(measured("queue_in_fill")),
         percent(measured("queue_out_fill")),
+        *(percent(_share(measured(f"{part}_ms_per_second"))) for part in ("wait", "compute", "blocked")),
         number(measured("cpu_cores")),
         number(measured("memory_bytes"), "B"),
         "–" if node.heartbeat_age_s is None else f"{node.heartbeat_age_s:.1f} s",
     )
+
+
+def _share(ms_per_second: float | None) -> float | None:
+    return None if ms_per_second is None else ms_per_second / 1000
 
 
 def _numbers(node: NodeStatus) -> str:

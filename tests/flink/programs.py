@@ -130,6 +130,15 @@ def sleepy(ctx: Any) -> None:
             return
 
 
+def count_aloud(ctx: Any) -> None:
+    """From x to x and x + 1, a batch every so often, each of which it counts in its log and its numbers."""
+    for number, batch in enumerate(ctx.batches(), 1):
+        ctx.emit(x=batch["x"], y=batch["x"] + 1)
+        print(f"count {number}")
+        ctx.metrics.log(count=number)
+        ctx.stopping.wait(0.05)
+
+
 def watermark_probe(ctx: Any) -> None:
     """Column x back, without a rowtime of its own."""
     for batch in ctx.batches(batch_size=7):
