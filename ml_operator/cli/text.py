@@ -25,10 +25,9 @@ def number(value: float | None, unit: str = "") -> str:
     if value is None:
         return "–"
     scaled, step = float(value), 0
-    while abs(scaled) >= _STEP and step < len(_UNITS) - 1:
+    while abs(scaled) >= _STEP - 0.5 and step < len(_UNITS) - 1:  # what would be written as 1000
         scaled, step = scaled / _STEP, step + 1
-    digits = f"{scaled:.3g}" if abs(scaled) < _STEP - 1 else f"{scaled:.0f}"
-    return f"{digits} {_UNITS[step]}{unit}".rstrip() if unit else f"{digits}{_UNITS[step]}"
+    return f"{scaled:.3g}{' ' if unit else ''}{_UNITS[step]}{unit}"
 
 
 def percent(share: float | None) -> str:

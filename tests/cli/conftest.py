@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections import deque
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ class FakeFlink:
     """Answers requests by ``METHOD /path``, and notes what came.
 
     Attributes:
-        answers: by request, without its query; several in a list come one after the other, the last for ever.
+        answers: by request, without its query; those in a deque one after the other, the last for ever.
         asked: requests and their bodies.
     """
 
@@ -48,7 +49,9 @@ class FakeFlink:
 
     def answer(self, request: str) -> Any:
         found = self.answers.get(request)
-        return found.pop(0) if isinstance(found, list) and len(found) > 1 else found
+        if isinstance(found, deque):
+            return found.popleft() if len(found) > 1 else found[0]
+        return found
 
     def tell(self, **jobs: dict[str, Any]) -> None:
         """There are these jobs, each with its id, state and the descriptions of its operators."""

@@ -1,0 +1,223 @@
+"""Which job a word means, what `list` and `status` print, how `stop` stops; no Flink is asked."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from typer.testing import CliRunner
+
+from ml_framework.errors import CommandFailed
+from ml_framework.rpc.wire import AttemptEnd, ClusterStatus, NodeState, NodeStatus
+from ml_framework.spec import NodeId, Token
+from ml_operator.cli import flink, jobs, master
+from ml_operator.cli.app import app
+
+if TYPE_CHECKING:
+    from cli.conftest import FakeFlink
+    from typer.testing import Result
+
+FIRST, SECOND, THIRD = "a" * 32, "ab" * 16, "c" * 32
+MASTER = "Source: application master<br/>+- {}-application-master<br/>"
+
+
+def mlflink(*arguments: str) -> Result:
+    return CliRunner().invoke(app, arguments)
+
+
+@pytest.fixture
+def three(flink_rest: FakeFlink) -> FakeFlink:
+    """A job that runs, an earlier one of the same name and cluster, and one of two clusters; and others."""
+    flink_rest.tell(
+        fit={"id": FIRST, "state": "RUNNING", "operators": [MASTER.format("line"), "worker"], "start": 2000},
+        other={"id": SECOND, "state": "FAILED", "operators": [MASTER.format("line")], "start": 1000},
+        serve={
+            "id": THIRD,
+            "state": "RUNNING",
+            "operators": [MASTER.format("feed-0a1b"), MASTER.format("flight.delay")],
+        },
+        plain={"id": "d" * 32, "state": "RUNNING", "operators": ["Source: numbers"]},
+    )
+    return flink_rest
+
+
+class TestFind:
+    @pytest.mark.parametrize(
+        ("word", "job", "clusters"),
+        [
+            (FIRST, FIRST, ("line",)),
+            ("aa", FIRST, ("line",)),
+            ("ab", SECOND, ("line",)),
+            ("fit", FIRST, ("line",)),
+            ("line", FIRST, ["line"]),
+            ("serve", THIRD, ("feed-0a1b", "flight.delay")),
+            ("flight.delay", THIRD, ["flight.delay"]),
+        ],
+        ids=["id", "prefix", "ended", "name", "running before ended", "two clusters", "one of two"],
+    )
+    def test_what_a_word_means(self, three: FakeFlink, word: str, job: str, clusters: list[str]) -> None:
+        found, meant = jobs.find(word, three.address)
+        assert (found.id, meant) == (job, clusters)
+
+    def test_a_prefix_of_several_prefers_what_runs(self, three: FakeFlink) -> None:
+        assert jobs.find("a", three.address)[0].id == FIRST
+
+    def test_several_are_listed(self, three: FakeFlink) -> None:
+        three.tell(
+            one={"id": FIRST, "state": "RUNNING", "operators": [MASTER.format("line")]},
+            two={"id": SECOND, "state": "RUNNING", "operators": [MASTER.format("line")]},
+        )
+        with pytest.raises(CommandFailed, match=rf"'line' means several jobs.*\n  {FIRST} \(one, RUNNING\)"):
+            jobs.find("line", three.address)
+
+    @pytest.mark.parametrize("word", ["plain", "d" * 32, "nobody"])
+    def test_nothing_of_that_name_or_without_a_cluster(self, three: FakeFlink, word: str) -> None:
+        with pytest.raises(CommandFailed, match=f"there is no job '{word}' at {three.address}"):
+            jobs.find(word, three.address)
+
+    def test_no_flink(self) -> None:
+        done = mlflink("status", "line", "--cluster", "127.0.0.1:1")
+        assert done.exit_code == 1
+        assert done.stderr.startswith("mlflink: no Flink answers at 127.0.0.1:1 (")
+
+
+class TestList:
+    def test_running_jobs(self, three: FakeFlink) -> None:
+        lines = mlflink("list", "--cluster", three.address).stdout.splitlines()
+        assert [line.split()[0] for line in lines] == ["JOB", FIRST, THIRD]
+        assert "feed-0a1b, flight.delay" in lines[2]
+
+    def test_all(self, three: FakeFlink) -> None:
+        lines = mlflink("list", "--all", "-c", three.address).stdout.splitlines()
+        assert [line.split()[0] for line in lines[1:]] == [FIRST, SECOND, THIRD]
+
+    def test_none(self, flink_rest: FakeFlink) -> None:
+        flink_rest.tell()
+        done = mlflink("list", "-c", flink_rest.address)
+        assert (done.exit_code, done.stdout) == (0, "")
+        assert done.stderr == f"no running job with an ML cluster at {flink_rest.address}\n"
+
+
+MEASURED = {
+    "rows_in": 1_234_567.0,
+    "rows_in_per_second": 10_000.0,
+    "queue_in_fill": 0.5,
+    "wait_ms_per_second": 250.0,
+    "memory_bytes": 2.5e9,
+    "cpu_cores": 0.91,
+}
+STATUS = ClusterStatus(
+    job="line",
+    state="FAILOVER",
+    restarts=2,
+    page="http://127.0.0.1:4000/?key=x",
+    nodes=(
+        NodeStatus(
+            NodeId("worker", 0),
+            Token(1, 1),
+            NodeState.RUNNING,
+            heartbeat_age_s=0.26,
+            numbers={"loss": 0.125},
+            measured=MEASURED,
+            ends=(AttemptEnd(Token(0, 0), NodeState.FAILED, "ValueError: no", 0.0),),
+        ),
+        NodeStatus(NodeId("ps", 0), Token(0, 0), NodeState.ABSENT),
+    ),
+    history=("INIT -> RUNNING: all registered",),
+)
+
+
+class TestStatus:
+    @pytest.fixture(autouse=True)
+    def _told(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(master.Master, "__init__", lambda *_: None)
+        monkeypatch.setattr(master.Master, "status", lambda _: STATUS)
+
+    def test_of_a_cluster(self, three: FakeFlink) -> None:
+        done = mlflink("status", "fit", "-c", three.address)
+        assert done.exit_code == 0, done.output
+        lines = done.stdout.splitlines()
+        assert lines[0].startswith(f"job {FIRST} (fit) is RUNNING, begun ")
+        assert lines[2] == "ML cluster line is FAILOVER, 2 restarts"
+        assert lines[3] == "page: http://127.0.0.1:4000/?key=x"
+        worker = "worker/0 running 2 1.23M – 10k – 50% – 25% – – 0.91 2.5 GB 0.3 s"
+        assert " ".join(lines[5].split()) == worker
+        assert " ".join(lines[6].split()) == "ps/0 absent 0" + 12 * " –"
+        assert "  worker/0: loss 0.125" in lines
+        assert any(line.endswith("worker/0 attempt 0 failed: ValueError: no") for line in lines)
+        assert lines[-2:] == ["history", "  INIT -> RUNNING: all registered"]
+
+    def test_of_two_clusters(self, three: FakeFlink) -> None:
+        assert mlflink("status", "serve", "-c", three.address).stdout.count("\nML cluster ") == 2
+        assert mlflink("status", "flight.delay", "-c", three.address).stdout.count("\nML cluster ") == 1
+
+    def test_of_a_job_that_has_failed(self, three: FakeFlink) -> None:
+        trace = (
+            "JobException: it failed\n\tat x\nCaused by: NodeFailure: worker[0] attempt 0: ValueError: no\n"
+        )
+        three.answers[f"GET /jobs/{SECOND}/exceptions"] = {
+            "exceptionHistory": {"entries": [{"stacktrace": trace}]}
+        }
+        done = mlflink("status", SECOND, "-c", three.address)
+        assert done.exit_code == 0
+        assert done.stdout.splitlines()[0].startswith(f"job {SECOND} (other) is FAILED, begun ")
+        assert done.stdout.splitlines()[1:] == [
+            "its ML cluster is gone; the cause: NodeFailure: worker[0] attempt 0: ValueError: no"
+        ]
+
+
+class TestStop:
+    def savepoint(self, three: FakeFlink, operation: dict[str, Any]) -> None:
+        three.answers[f"POST /jobs/{FIRST}/stop"] = {"request-id": "7"}
+        three.answers[f"GET /jobs/{FIRST}/savepoints/7"] = deque(
+            [{"status": {"id": "IN_PROGRESS"}}, {"status": {"id": "COMPLETED"}, "operation": operation}]
+        )
+
+    def test_behind_a_savepoint(self, three: FakeFlink) -> None:
+        self.savepoint(three, {"location": "file:/shared/savepoint-1"})
+        done = mlflink("stop", "fit", "-c", three.address, "--savepoint", "/shared", "--drain")
+        assert (done.exit_code, done.stdout) == (0, "file:/shared/savepoint-1\n")
+        body = {"targetDirectory": "file:///shared", "drain": True}
+        assert (f"POST /jobs/{FIRST}/stop", body) in three.asked
+
+    def test_a_savepoint_that_fails(self, three: FakeFlink) -> None:
+        trace = "CheckpointException: no\n\tat x\nCaused by: java.io.IOException: no room\n\tat y\n"
+        self.savepoint(three, {"failure-cause": {"class": "x", "stack-trace": trace}})
+        done = mlflink("stop", "fit", "-c", three.address, "--savepoint", "s3://bucket/x")
+        assert done.exit_code == 1
+        assert done.stderr == (
+            f"mlflink: the job {FIRST} goes on, no savepoint could be taken: java.io.IOException: no room\n"
+        )
+        body = {"targetDirectory": "s3://bucket/x", "drain": False}
+        assert (f"POST /jobs/{FIRST}/stop", body) in three.asked
+
+    def test_without(self, three: FakeFlink) -> None:
+        three.answers[f"PATCH /jobs/{FIRST}"] = {}
+        details = three.answers[f"GET /jobs/{FIRST}"]
+        three.answers[f"GET /jobs/{FIRST}"] = deque([details, details, {**details, "state": "CANCELED"}])
+        assert mlflink("stop", "fit", "-c", three.address).exit_code == 0
+        assert (f"PATCH /jobs/{FIRST}?mode=cancel", {}) in three.asked
+
+    def test_what_has_ended(self, three: FakeFlink) -> None:
+        done = mlflink("stop", SECOND, "-c", three.address)
+        assert (done.exit_code, done.stderr) == (1, f"mlflink: the job {SECOND} is FAILED already\n")
+
+    def test_what_flink_refuses(self, three: FakeFlink) -> None:
+        done = mlflink("stop", "fit", "-c", three.address)
+        assert (done.exit_code, done.stderr) == (
+            1,
+            f"mlflink: Flink at {three.address} refused: Not found.\n",
+        )
+
+    def test_drain_alone_is_misuse(self, three: FakeFlink) -> None:
+        assert mlflink("stop", "fit", "-c", three.address, "--drain").exit_code == 2
+
+
+def test_without_java_what_needs_it_says_so(three: FakeFlink, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flink, "java", lambda: None)
+    done = mlflink("status", "fit", "-c", three.address)
+    assert done.exit_code == 1
+    assert done.stderr == (
+        "mlflink: there is no Java, which this command needs: `mlflink doctor` says what to do\n"
+    )
