@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ml_framework.resources import Resources
     from ml_framework.rpc.wire import ClusterStatus
     from ml_framework.runner.base import Runner
+    from ml_operator.render import Style
 
 _DEFAULT_MAX_DELAY = timedelta(milliseconds=20)
 
@@ -264,8 +265,8 @@ class MLJob:
         """The cluster as planned so far; changes nothing."""
         return self._planner.plan
 
-    def render(self, style: Literal["text", "mermaid"] = "text") -> str:
-        """The plan as text, or as a Mermaid flowchart."""
+    def render(self, style: Style = "text") -> str:
+        """The plan as text, as a drawing for a terminal, or as a Mermaid flowchart."""
         return render(self._planner.plan, style)
 
     def wait(

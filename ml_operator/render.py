@@ -1,8 +1,10 @@
-"""A plan as text and as a Mermaid flowchart."""
+"""A plan as text, as a drawing of characters, and as a Mermaid flowchart."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from ml_operator.drawing import draw
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -11,9 +13,13 @@ if TYPE_CHECKING:
     from ml_operator.plan import JobPlan, RolePlan
 
 
-def render(plan: JobPlan, style: Literal["text", "mermaid"] = "text") -> str:
-    """`plan` in words, or as a Mermaid flowchart."""
-    return "\n".join(_mermaid(plan) if style == "mermaid" else _text(plan))
+Style: TypeAlias = Literal["text", "drawing", "mermaid"]
+
+
+def render(plan: JobPlan, style: Style = "text") -> str:
+    """`plan` in words, drawn with characters, or as a Mermaid flowchart."""
+    styles = {"text": _text, "drawing": draw, "mermaid": _mermaid}
+    return "\n".join(styles[style](plan))
 
 
 def _text(plan: JobPlan) -> Iterator[str]:

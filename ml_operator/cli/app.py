@@ -81,7 +81,7 @@ def plan(
     script: Script,
     arguments: Arguments = None,
     *,
-    mermaid: Annotated[bool, typer.Option("--mermaid", help="Draw it as a Mermaid flowchart.")] = False,
+    mermaid: Annotated[bool, typer.Option("--mermaid", help="Print a Mermaid flowchart instead.")] = False,
     cluster: Cluster = None,
 ) -> None:
     """Show what a job would run, without running it.
@@ -91,7 +91,7 @@ def plan(
     """
     from ml_operator.cli.planning import plan as show
 
-    show(script, arguments or [], style="mermaid" if mermaid else "text", cluster=cluster)
+    show(script, arguments or [], styles=["mermaid"] if mermaid else ["text", "drawing"], cluster=cluster)
 
 
 @app.command(

@@ -7,7 +7,7 @@ import sys
 import traceback
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -18,16 +18,16 @@ from ml_operator.planned import watched
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from ml_operator.render import Style
 
-def plan(
-    script: str, arguments: Sequence[str], *, style: Literal["text", "mermaid"], cluster: str | None
-) -> None:
+
+def plan(script: str, arguments: Sequence[str], *, styles: Sequence[Style], cluster: str | None) -> None:
     """Print the plan of every ML cluster in `script`.
 
     Args:
         script: path of the program that plans and submits.
         arguments: of the program.
-        style: of the plans.
+        styles: of the plans, one below the other.
         cluster: ``host:port`` of the cluster that the job is meant for, None for an embedded one.
 
     Raises:
@@ -41,7 +41,7 @@ def plan(
         _run(script, arguments, held)
     if not jobs:
         raise CommandFailed(f"{script} plans no ML cluster: it makes no MLJob before {_end(held)}")
-    typer.echo("\n\n".join(job.render(style) for job in jobs))
+    typer.echo("\n\n".join(job.render(style) for job in jobs for style in styles))
     typer.echo(f"nothing was run: {script} came as far as {_end(held)}", err=True)
 
 

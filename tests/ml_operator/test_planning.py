@@ -115,6 +115,33 @@ def test_render_shows_roles_and_columns(job) -> None:
     assert 'worker["worker × 2<br/>drives"]' in planned.render("mermaid")
 
 
+DRAWN = """\
+application master
+ ┊
+ ├╌ ps × 6, serves
+ ┊                                   ┌──────┐
+ ┊                                   │ ps/0 │
+ ┊                                   │ ps/1 │
+ ┊                                   │ …    │
+ ┊                                   │ ps/5 │
+ ┊                                   └──────┘
+ ┊
+ └╌ worker × 2, drives
+                                     ┌──────────┐
+     a, b, c and 1 more (spread) ──▶ │ worker/0 │ ──▶ y
+                                     │ worker/1 │
+                                     └──────────┘"""
+
+
+def test_a_drawing_shows_nodes_and_where_rows_go(job) -> None:
+    """Of many nodes and columns the first, so that it fits a terminal."""
+    planned, _, tables = job
+    planned.add_role("ps", runner=HAPPY, parallelism=6, kind="serves")
+    wide = tables.from_elements([(1, 2, 3, 4)], ["a", "b", "c", "d"])
+    planned.add_role("worker", runner=HAPPY, parallelism=2, input=wide, output=[("y", DataTypes.INT())])
+    assert planned.render("drawing") == DRAWN
+
+
 def test_aliases_of_the_original_design() -> None:
     env, tables = environment()
     planned = MLJob(env, "test-job", table_env=tables)
