@@ -19,6 +19,7 @@ help:
 	@echo "make chaos        hit jobs with faults: RUNS=n SEED=a"
 	@echo "make netns-test   jobs on several hosts that are network namespaces, as root (some minutes)"
 	@echo "make check        lint, format, types, Java warnings, import arrows"
+	@echo "make docs         build the documentation as a site, in build/docs"
 	@echo "make proto        generate the gRPC code anew"
 	@echo "make clean        remove what make created"
 
@@ -32,7 +33,7 @@ $(STAMP): pyproject.toml constraints.txt hatch_build.py | java
 	@echo "==> creating the environment in $(VENV) (a few minutes the first time)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt "hatchling>=1.27,<2" editables apache-flink-libraries
-	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt --no-build-isolation -e ".[torch,tensorflow,onnx,remote,example,bench,dev]"
+	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt --no-build-isolation -e ".[torch,tensorflow,onnx,remote,example,bench,docs,dev]"
 	@touch $@
 
 $(JAR): $(JAVA_SOURCES) hatch_build.py $(STAMP)
@@ -100,6 +101,12 @@ check: $(STAMP) $(JAR)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/python -m pytest -q tests/test_import_arrows.py
+
+# To look at it: python -m http.server -d build/docs
+.PHONY: docs
+docs: $(STAMP)
+	@echo "==> building the documentation in build/docs"
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
 
 .PHONY: proto
 proto: $(STAMP)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-JOBS = ("benchmarks", "chaos", "cli", "docker", "examples", "flink", "ml_operator", "test_readme.py")
+JOBS = ("benchmarks", "chaos", "cli", "docker", "docs", "examples", "flink", "ml_operator", "test_readme.py")
 """What runs jobs on embedded clusters."""
 
 

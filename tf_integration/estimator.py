@@ -55,7 +55,8 @@ class KerasEstimator(Estimator[KerasModel]):
             one. Where the model answers one tensor, labels come in its shape and dtype, or as int64 numbers
             of classes where the tensor has scores of classes, ``(rows, classes)``.
         optimizer: makes one; or Keras's name or configuration of one. A learning-rate schedule is part of it.
-        others: see `ml_operator.estimator.Estimator`.
+
+    The others are those of `ml_operator.estimator.Estimator`.
     """
 
     _: KW_ONLY

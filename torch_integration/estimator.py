@@ -58,7 +58,8 @@ class TorchEstimator(Estimator[TorchModel]):
             tensor has scores of classes, ``(rows, classes)``.
         optimizer: of the parameters.
         schedule: learning-rate schedule, of the optimizer; a step for each epoch.
-        others: see `ml_operator.estimator.Estimator`.
+
+    The others are those of `ml_operator.estimator.Estimator`.
     """
 
     _: KW_ONLY

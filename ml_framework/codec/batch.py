@@ -23,16 +23,16 @@ class RecordBatch:
 
     ``batch[name]`` is, by the column's type:
 
-    ==================================  ====================================================================
-    BOOLEAN, integers, FLOAT, DOUBLE    ``(rows,)`` numpy array; a null is 0, or NaN in a float column
-    DATE, TIME, TIMESTAMP               ``(rows,)`` days int32, milliseconds int32, or int64 since the epoch
-                                        in the unit that ``layout.schema[name].type.unit`` tells
-    matrix or vector group              ``(rows, width)`` numpy array
-    CHAR, VARCHAR                       `Strings`
-    BINARY, VARBINARY                   `Binary`
-    DECIMAL                             `Decimals`
-    ARRAY                               `Arrays`
-    ==================================  ====================================================================
+    | type | value |
+    |---|---|
+    | BOOLEAN, integers, FLOAT, DOUBLE | ``(rows,)`` numpy array; a null is 0, or NaN in a float column |
+    | DATE, TIME | ``(rows,)`` int32, days or milliseconds |
+    | TIMESTAMP | ``(rows,)`` int64 since the epoch, in ``layout.schema[name].type.unit`` |
+    | matrix or vector group | ``(rows, width)`` numpy array |
+    | CHAR, VARCHAR | `Strings` |
+    | BINARY, VARBINARY | `Binary` |
+    | DECIMAL | `Decimals` |
+    | ARRAY | `Arrays` |
 
     Attributes:
         layout: the plan of the columns.
