@@ -10,6 +10,7 @@ from pyflink.java_gateway import get_gateway
 
 from ml_framework.errors import JobFailed, MasterUnreachable
 from ml_framework.rpc.channel import fetch_log, fetch_status
+from ml_framework.rpc.messages import status_from_json
 from ml_operator.terminal import LogFollower, Terminal
 
 if TYPE_CHECKING:
@@ -29,9 +30,10 @@ _CANCEL_TIMEOUT_S = 30
 class JobMonitor:
     """Watches one submitted job. For one thread."""
 
-    def __init__(self, client: JobClient, bridge: Bridge, master_uid: str) -> None:
+    def __init__(self, client: JobClient, bridge: Bridge, name: str, master_uid: str) -> None:
         self._j_client = client._j_job_client
         self._graph = bridge.graph
+        self._name = name
         self._master_uid = master_uid
         self._master: tuple[str, str] | None = None
 
@@ -45,6 +47,8 @@ class JobMonitor:
         except KeyboardInterrupt:
             self._cancel(j_result)
             raise
+        if on_status is not None and (last := j_result.get().getAccumulatorResult(f"{self._name}/status")):
+            on_status(status_from_json(last))
 
     def show(
         self, rows: int | None, on_status: Callable[[ClusterStatus], object] | None, every: timedelta
@@ -62,7 +66,8 @@ class JobMonitor:
             try:
                 self.wait(look, every)
             finally:
-                terminal.tell(logs.last_lines())
+                if terminal.last is not None:
+                    terminal.tell(logs.last_lines(terminal.last))
 
     def status(self) -> ClusterStatus | None:
         """The cluster's state; None while its AM cannot be reached."""

@@ -71,7 +71,7 @@ class Planner:
 
     def monitor(self, client: JobClient) -> JobMonitor:
         """Watches the job that was submitted."""
-        return JobMonitor(client, self._bridge, self._translation.master_uid)
+        return JobMonitor(client, self._bridge, self.plan.name, self._translation.master_uid)
 
     def add_role(
         self,

@@ -28,6 +28,7 @@ from ml_framework.master.machine import StateMachine, TableMachine
 from ml_framework.master.service import Service
 from ml_framework.rpc._generated.application_master_pb2_grpc import add_ApplicationMasterServicer_to_server
 from ml_framework.rpc.channel import MAX_MESSAGE_BYTES
+from ml_framework.rpc.messages import status_to_json
 from ml_framework.spec import JobSpec
 
 if TYPE_CHECKING:
@@ -159,4 +160,7 @@ class MasterServer:
 
     def _announce_outcome(self, outcome: State, cause: str | None) -> None:
         event = {"event": outcome.value.lower()}
-        self._announce(event if cause is None else {**event, "cause": cause})
+        if cause is None:
+            self._announce({**event, "status": status_to_json(self._executor.status())})
+        else:
+            self._announce({**event, "cause": cause})

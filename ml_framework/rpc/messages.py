@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from google.protobuf import json_format
+
 from ml_framework.errors import ProtocolError
 from ml_framework.rpc._generated import application_master_pb2 as pb
 from ml_framework.rpc.wire import (
@@ -179,6 +181,16 @@ def _end_from_message(message: pb.AttemptEnd) -> AttemptEnd:
     return AttemptEnd(
         _token_from_message(message.token), NodeState(message.outcome), message.cause, message.time_s
     )
+
+
+def status_to_json(status: ClusterStatus) -> str:
+    """`status` as JSON, as protobuf has it."""
+    return json_format.MessageToJson(status_to_message(status), indent=None)
+
+
+def status_from_json(text: str) -> ClusterStatus:
+    """The status that `status_to_json` wrote."""
+    return status_from_message(json_format.Parse(text, pb.ClusterStatus()))
 
 
 def _node_status_to_message(status: NodeStatus) -> pb.NodeStatus:

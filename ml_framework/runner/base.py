@@ -10,6 +10,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from ml_framework.runner.log_file import log_name
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -73,7 +75,7 @@ class Attempt:
     @property
     def log_file(self) -> Path:
         """What the process prints."""
-        return self.log_dir / f"{self.node.role}-{self.node.index}.log"
+        return self.log_dir / log_name(self.node)
 
 
 @dataclass(frozen=True)

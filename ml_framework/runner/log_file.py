@@ -7,8 +7,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ml_framework.spec import NodeId
+
 PARTS = 4
 """Files of a log at most: ``process.log``, and before that ``process.log.1``, ``process.log.2``, …"""
+
+
+def log_name(node: NodeId) -> str:
+    """Of the file in an attempt's folder for logs."""
+    return f"{node.role}-{node.index}.log"
 
 
 class LogFile:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ml_framework.errors import LogUnavailable, MasterUnreachable
+from ml_framework.runner.log_file import log_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -53,14 +54,15 @@ class LogFollower:
                 except (LogUnavailable, MasterUnreachable):
                     continue  # it has just ended, or has not begun: the next look will tell
 
-    def last_lines(self) -> Iterator[str]:
-        """What was printed after the last look: from the files, where they are on this host."""
-        for node, place in self._places.items():
-            path = Path(place.path)
-            if place.path and path.is_file() and not path.with_name(f"{path.name}.1").exists():
+    def last_lines(self, status: ClusterStatus) -> Iterator[str]:
+        """What was printed after the last look, when nobody can be asked: from the files on this host."""
+        for node in status.nodes[:NODES]:
+            path = Path(node.log_dir) / log_name(node.node)
+            if node.log_dir and path.is_file() and not path.with_name(f"{path.name}.1").exists():
+                place = self._places.get(node.node, _Place())
                 with path.open("rb") as log:
-                    log.seek(place.offset)
-                    yield from _complete(node, place, log.read(PIECE_BYTES) + b"\n")
+                    log.seek(place.offset if place.path == str(path) else 0)
+                    yield from _complete(node.node, place, log.read(PIECE_BYTES) + b"\n")
 
     def _follow(self, node: NodeStatus, place: _Place) -> Iterator[str]:
         piece = self._read(node.node, place.offset, PIECE_BYTES)

@@ -28,6 +28,9 @@ class Terminal:
         rows: that the nodes will read together, where somebody knows: for the bar and the time to go.
         console: where to show it; None takes standard error.
         clock: seconds that only grow.
+
+    Attributes:
+        last: what was shown last; None before the first.
     """
 
     def __init__(
@@ -42,7 +45,7 @@ class Terminal:
         self._pace = Pace(rows)
         self._lines = Lines()
         self._live = Live(console=self._console, auto_refresh=False) if self._console.is_terminal else None
-        self._last: ClusterStatus | None = None
+        self.last: ClusterStatus | None = None
 
     def __enter__(self) -> Self:
         if self._live is not None:
@@ -54,8 +57,8 @@ class Terminal:
     ) -> None:
         if self._live is not None:
             self._live.stop()
-        if self._last is not None:
-            self._print(self._summary(self._last, "finished" if error is None else "ended"))
+        if self.last is not None:
+            self._print(self._summary(self.last, "finished" if error is None else "ended"))
 
     def tell(self, lines: Iterable[str]) -> None:
         """Print `lines`, above what changes."""
@@ -64,7 +67,7 @@ class Terminal:
 
     def show(self, status: ClusterStatus) -> None:
         """Show `status`."""
-        self._last = status
+        self.last = status
         self._pace.take(self._clock(), status)
         if self._live is not None:
             self._live.update(render(status, self._elapsed_s, self._pace), refresh=True)

@@ -78,6 +78,13 @@ def serve_forever(ctx: Any) -> None:
     ctx.stopping.wait()
 
 
+def read_and_say_goodbye(ctx: Any) -> None:
+    """Reads everything."""
+    for _ in ctx.batches():
+        pass
+    print("goodbye")
+
+
 def fail_until(ctx: Any) -> None:
     """Fails at the attempts below `params["until"]`."""
     mark(ctx)

@@ -10,6 +10,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from unittest.mock import ANY
 
 import cloudpickle
 import httpx
@@ -75,7 +76,7 @@ def test_it_listens_answers_and_stops_when_asked() -> None:
         status = fetch_status(listening["address"], "the-secret", LIMIT_S)
         assert (status.job, status.state, len(status.nodes)) == ("job", "INIT", 2)
         tell(process, {"stop": True})
-        assert heard(process) == {"event": "stopped"}
+        assert heard(process) == {"event": "stopped", "status": ANY}
         process.communicate(timeout=LIMIT_S)
         assert process.returncode == 0
 
@@ -92,7 +93,7 @@ def test_its_page_goes_with_it_and_says_nothing() -> None:
             answer = pool.submit(browser.get, f"{listening['page']}api/status?state=INIT")
             tell(process, {"stop": True})
             assert answer.result(LIMIT_S).json()["state"] in {"INIT", "STOPPING", "STOPPED"}
-        assert heard(process) == {"event": "stopped"}
+        assert heard(process) == {"event": "stopped", "status": ANY}
         said = process.communicate(timeout=LIMIT_S)[1]
         assert process.returncode == 0
         assert "Traceback" not in said

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
+from unittest.mock import ANY
 
 import grpc
 import grpc.aio
@@ -16,6 +17,7 @@ from ml_framework.config import RestartPolicy, Timeouts
 from ml_framework.errors import MasterUnreachable, ProtocolError
 from ml_framework.master import MasterConfig, MasterServer, State
 from ml_framework.rpc.channel import MAX_MESSAGE_BYTES, Attendance, MasterClient
+from ml_framework.rpc.messages import status_from_json
 from ml_framework.rpc.wire import (
     Abort,
     Ended,
@@ -123,7 +125,11 @@ def test_two_workers_start_run_and_finish() -> None:
             await second.end()
             assert await second.hear() == Finish()
 
-    assert tell(story, FIXED_WORKERS) == [{"event": "finished"}]
+    (last,) = tell(story, FIXED_WORKERS)
+    status = status_from_json(last["status"])
+    assert (last["event"], status.state) == ("finished", "FINISHED")
+    assert [node.state for node in status.nodes] == [NodeState.SUCCEEDED, NodeState.SUCCEEDED]
+    assert status.nodes[0].numbers == {"loss": 0.25}
 
 
 def test_a_server_is_stopped_when_the_drivers_are_done() -> None:
@@ -140,7 +146,7 @@ def test_a_server_is_stopped_when_the_drivers_are_done() -> None:
             await server.end(Outcome.STOPPED)
             assert await server.hear() == Finish()
 
-    assert tell(story, FIXED_WORKERS, PS) == [{"event": "finished"}]
+    assert tell(story, FIXED_WORKERS, PS) == [{"event": "finished", "status": ANY}]
 
 
 def test_a_failed_worker_is_restarted_on_its_stream() -> None:
@@ -160,7 +166,7 @@ def test_a_failed_worker_is_restarted_on_its_stream() -> None:
             for node in (first, second):
                 assert await node.hear() == Finish()
 
-    assert tell(story, WORKERS) == [{"event": "finished"}]
+    assert tell(story, WORKERS) == [{"event": "finished", "status": ANY}]
 
 
 def test_the_first_cause_wins_over_its_echo() -> None:
@@ -230,7 +236,7 @@ def test_a_request_to_stop_ends_the_job_in_good_order() -> None:
                 await node.end(Outcome.STOPPED)
                 assert await node.hear() == Finish()
 
-    assert tell(story, FIXED_WORKERS) == [{"event": "stopped"}]
+    assert tell(story, FIXED_WORKERS) == [{"event": "stopped", "status": ANY}]
 
 
 @pytest.mark.parametrize("token", [Token(0, 9), Token(1, 0)], ids=["stale", "attended"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ml_framework.errors import LogUnavailable
@@ -89,9 +89,18 @@ def test_a_node_that_does_not_answer_is_asked_again() -> None:
 
 def test_last_words_are_read_from_the_file(tmp_path: Path) -> None:
     """What was printed after the last look, which the cluster that has gone cannot tell."""
-    path = tmp_path / "w-0.log"
-    logs = Logs({0: b"one\nt"}, {0: str(path)})
+    logs = Logs({0: b"one\nt", 1: b""}, {0: str(tmp_path / "w-0.log")})
     follower = LogFollower(logs.read)
     assert list(follower.lines(logs.status)) == ["w[0] | one"]
-    path.write_bytes(b"one\ntwo\nbye")
-    assert list(follower.last_lines()) == ["w[0] | two", "w[0] | bye"]
+    (tmp_path / "w-0.log").write_bytes(b"one\ntwo\nbye")
+    (tmp_path / "w-1.log").write_bytes(b"never asked\n")
+    nodes = tuple(replace(node, log_dir=str(tmp_path)) for node in logs.status.nodes)
+    last = replace(logs.status, nodes=nodes)
+    assert list(follower.last_lines(last)) == ["w[0] | two", "w[0] | bye", "w[1] | never asked"]
+
+
+def test_of_a_host_elsewhere_there_are_no_last_words(tmp_path: Path) -> None:
+    """Its files are not here."""
+    logs = Logs({0: b""})
+    nodes = tuple(replace(node, log_dir=str(tmp_path / "elsewhere")) for node in logs.status.nodes)
+    assert list(LogFollower(logs.read).last_lines(replace(logs.status, nodes=nodes))) == []

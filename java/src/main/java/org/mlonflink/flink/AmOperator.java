@@ -30,7 +30,10 @@ final class AmOperator extends AbstractStreamOperator<Byte>
     private final transient MailboxExecutor mailbox;
     private final transient OperatorEventGateway coordinator;
     private final transient String token;
-    private final transient PageAddress page = new PageAddress();
+    /** The URL of the cluster's page, without a token; empty until it is open, and where there is none. */
+    private final transient Text page = new Text();
+    /** The state of the cluster when it had ended, JSON. */
+    private final transient Text status = new Text();
 
     private transient ClusterEnd end;
     private transient PythonEnvironment python;
@@ -49,7 +52,8 @@ final class AmOperator extends AbstractStreamOperator<Byte>
     @Override
     public void open() throws Exception {
         super.open();
-        getRuntimeContext().addAccumulator(PageAddress.NAME, page);
+        getRuntimeContext().addAccumulator(settings.name() + "/page", page);
+        getRuntimeContext().addAccumulator(settings.name() + "/status", status);
         end = ClusterEnd.of(getRuntimeContext().getMetricGroup(), settings);
         python = settings.environment(getRuntimeContext());
         try {
@@ -67,7 +71,10 @@ final class AmOperator extends AbstractStreamOperator<Byte>
     public void event(JsonNode event) {
         switch (event.path("event").asText()) {
             case "listening" -> announce(event.path("address").asText(), event.path("page").asText());
-            case "finished", "stopped" -> end.come();
+            case "finished", "stopped" -> {
+                status.add(event.path("status").asText());
+                end.come();
+            }
             case "failed" -> fail(event.path("cause").asText());
             default -> LOG.warn("unknown event of the application master: {}", event);
         }

@@ -41,6 +41,11 @@ public final class MasterSettings implements Serializable {
         return key;
     }
 
+    /** The cluster's name, unique in the job. */
+    String name() {
+        return Json.object(job).get("name").asText();
+    }
+
     /** How long the cluster waits for slots. */
     MasterCoordinator.Limit limit() {
         StringJoiner nodes = new StringJoiner(", ", "slots for the application master and ", "");

@@ -4,50 +4,47 @@ import org.apache.flink.api.common.accumulators.Accumulator;
 import org.apache.flink.api.common.accumulators.SimpleAccumulator;
 
 /**
- * The URL of the cluster's page, as an accumulator of the AM's operator, where Flink's UI and REST API show it: empty
- * until the page is open, and without one. It holds no token.
+ * A text as an accumulator, the last one that was added: Flink's UI and REST API show it while the job runs, and the
+ * job's client gets it in the end.
  *
  * <p>Threads: one sets it, Flink reads it from others.
  */
-final class PageAddress implements SimpleAccumulator<String> {
-    /** The accumulator's name. */
-    static final String NAME = "page";
-
+final class Text implements SimpleAccumulator<String> {
     private static final long serialVersionUID = 1L;
 
-    private volatile String url = "";
+    private volatile String text = "";
 
     @Override
     public void add(String value) {
-        url = value;
+        text = value;
     }
 
     @Override
     public String getLocalValue() {
-        return url;
+        return text;
     }
 
     @Override
     public void resetLocal() {
-        url = "";
+        text = "";
     }
 
     @Override
     public void merge(Accumulator<String, String> other) {
-        if (url.isEmpty()) {
-            url = other.getLocalValue();
+        if (text.isEmpty()) {
+            text = other.getLocalValue();
         }
     }
 
     @Override
-    public PageAddress clone() {
-        PageAddress copy = new PageAddress();
-        copy.add(url);
+    public Text clone() {
+        Text copy = new Text();
+        copy.add(text);
         return copy;
     }
 
     @Override
     public String toString() {
-        return url;
+        return text;
     }
 }
