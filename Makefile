@@ -33,7 +33,7 @@ $(STAMP): pyproject.toml constraints.txt hatch_build.py | java
 	@echo "==> creating the environment in $(VENV) (a few minutes the first time)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt "hatchling>=1.27,<2" editables apache-flink-libraries
-	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt --no-build-isolation -e ".[torch,tensorflow,onnx,remote,example,bench,docs,dev]"
+	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt --no-build-isolation -e ".[torch,tensorflow,onnx,tensorboard,remote,example,bench,docs,dev]"
 	@touch $@
 
 $(JAR): $(JAVA_SOURCES) hatch_build.py $(STAMP)

@@ -15,6 +15,7 @@ from ml_framework.codec import Layout, RecordBatch, Schema, find
 from ml_framework.context.agreement import Agreement
 from ml_framework.context.atomic import write_atomically
 from ml_framework.context.batch import Batch
+from ml_framework.context.board import Board
 from ml_framework.context.checkpoints import Checkpoints
 from ml_framework.context.counters import Counters, Phase
 from ml_framework.context.input import NO_TIMESTAMP, Input
@@ -85,7 +86,8 @@ class NodeContext:
         self.bind_host = launch.bind_host
         self.log_dir = Path(launch.log_dir)
         self.stopping = control.stopping
-        self.metrics = Metrics(lambda numbers: control.send({"numbers": dict(numbers)}))
+        self._board = None if launch.board is None else Board(Path(launch.board))
+        self.metrics = Metrics(self._report)
         self.schema = Schema(())
         self._launch = launch
         self._control = control
@@ -112,6 +114,8 @@ class NodeContext:
         succeeded = error is None or (isinstance(error, SystemExit) and error.code in (None, 0))
         with self._resources:
             self.metrics.close()
+            if self._board is not None:
+                self._board.close()
             if succeeded:
                 self._finish()
 
@@ -330,6 +334,12 @@ class NodeContext:
     def _reply(self, kind: FrameKind, number: int) -> None:
         if self._producer is not None:
             self._producer.send_number(kind, number)
+
+    def _report(self, numbers: Mapping[str, float]) -> None:
+        """Tell what user code has logged; on a board by the number of batches so far."""
+        self._control.send({"numbers": dict(numbers)})
+        if self._board is not None:
+            self._board.write(numbers, self.counters.batches)
 
     def _checkpointing(self) -> Checkpoints:
         if self._checkpoints is None:

@@ -144,6 +144,11 @@ class Counters:
         words[_STEPS] = words[_BATCHES]
         words[_STEPS_NS] = words[Phase.STEP]
 
+    @property
+    def batches(self) -> int:
+        """How many were handed out so far."""
+        return self._words[_BATCHES]
+
     def count_batch(self, rows: int) -> None:
         """A batch of `rows` rows is handed out, to somebody whose steps are not told apart."""
         self._words[_ROWS_IN] += rows

@@ -42,7 +42,8 @@ class Launch:
     nodes are reached. `job_id` is that of this run of the job, the same over its restarts.
     `entrypoint` is ``module:function``, or None where `callable_file` holds a cloudpickled callable.
     `context` is the ``module:class`` of the `NodeContext` that user code gets. `restored` is the number of
-    pieces of checkpointed state that come through the in-queue before anything else.
+    pieces of checkpointed state that come through the in-queue before anything else. `board` is a folder for
+    what user code logs, None for none.
     """
 
     job_name: str
@@ -69,6 +70,7 @@ class Launch:
     max_delay_s: float = 0.02
     max_rows: int = 1024
     restored: int = 0
+    board: str | None = None
 
     def write(self, path: Path) -> None:
         """Write the file that `read` reads."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import KW_ONLY, dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ml_framework.context.launch import Launch
@@ -32,6 +33,8 @@ class PythonRunner(Runner):
         env: environment variables for the process.
         python_path: where the process looks for modules first; what the planning process sees of its own main
             script and working directory by default.
+        tensorboard: a folder in which each node writes what it logs, in a folder of its own, for TensorBoard;
+            the interpreter of the node needs the extra ``tensorboard``.
 
     Raises:
         PlanError: the callable cannot be pickled.
@@ -45,6 +48,7 @@ class PythonRunner(Runner):
     context: str = "ml_framework.context:NodeContext"
     env: Mapping[str, str] = field(default_factory=dict)
     python_path: tuple[str, ...] = field(default_factory=search_path)
+    tensorboard: str | None = None
     pickled: bytes | None = field(default=None, init=False, repr=False)
     """The callable, where it travels by value; `entrypoint` is then no more than its name."""
 
@@ -98,7 +102,12 @@ class PythonRunner(Runner):
             max_delay_s=attempt.program.max_delay_s,
             max_rows=attempt.program.max_rows,
             restored=attempt.restored,
+            board=self._board(attempt),
         )
+
+    def _board(self, attempt: Attempt) -> str | None:
+        node = attempt.node
+        return None if self.tensorboard is None else str(Path(self.tensorboard) / f"{node.role}-{node.index}")
 
     def environment(self, attempt: Attempt) -> Mapping[str, str]:  # noqa: ARG002 - for subclasses
         """Environment variables of the process; a subclass adds its framework's."""

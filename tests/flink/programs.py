@@ -350,3 +350,9 @@ def slow(ctx: Any) -> None:
     """Takes a twentieth of a second for each batch."""
     for _ in ctx.batches():
         ctx.stopping.wait(0.05)
+
+
+def emit_pairs_and_wait(ctx: Any) -> None:
+    """`emit_pairs`, and then nothing until it is stopped."""
+    emit_pairs(ctx)
+    ctx.stopping.wait()

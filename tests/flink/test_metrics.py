@@ -5,15 +5,19 @@ from __future__ import annotations
 import os
 import signal
 import time
+from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import pytest
 from pyflink.table import DataTypes
-from support.flink import Flink, make_flink, program
+from support.flink import PROGRAMS, Flink, make_flink, program
 from support.ports import free_ports
 from support.rest import Rest
 
+from ml_framework.inference import publish
 from ml_framework.testing.waiting import eventually
+from torch_integration import inference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -137,3 +141,64 @@ def test_a_slow_process_is_back_pressure_to_what_feeds_it(
     eventually(lambda: numbers(rest, node).get("checkpoint_stall_ms", 0) > 0, timeout_s=30)
     times = eventually(lambda: (found := rest.times(node)).get("idleRatio", 0) > 0.8 and found)
     assert times["busyRatio"] < 0.2
+
+
+def test_a_role_without_input_tells_what_it_emits(
+    planned: Callable[..., Flink], rest: Rest, started: list[JobClient]
+) -> None:
+    """Nothing of an input that it has not, and an operator that is named as a source."""
+    output = [("name", DataTypes.STRING()), ("number", DataTypes.INT())]
+    flink = planned()
+    rows = flink.job.add_role("reader", runner=program("emit_pairs_and_wait"), output=output)
+    started.append(flink.insert(rows))
+    node = rest.vertex("Source: reader")
+    told = eventually(lambda: (found := numbers(rest, node)).get("rows_out") == 5 and found, timeout_s=20)
+    assert told.keys() >= {"rows_out_per_second", "queue_out_fill", "compute_ms_per_second", "cpu_cores"}
+    assert not [name for name in told if "_in" in name or "wait" in name or "decode" in name]
+    assert "Source__reader.mlflink.rows_out" in rest.metrics(node)
+
+
+def test_watermarks_lag_behind_the_clock(
+    planned: Callable[..., Flink], rest: Rest, started: list[JobClient]
+) -> None:
+    """By an hour, where the rows' times do."""
+    flink = planned(pipeline__auto_watermark_interval="20 ms")
+    flink.tables.execute_sql("""
+        CREATE TEMPORARY TABLE events (
+            x BIGINT, ts AS LOCALTIMESTAMP - INTERVAL '1' HOUR, WATERMARK FOR ts AS ts
+        ) WITH ('connector' = 'datagen', 'rows-per-second' = '100')""")
+    source = flink.tables.sql_query("SELECT x, ts FROM events")
+    output = [("x", DataTypes.BIGINT()), ("ts", DataTypes.TIMESTAMP(3))]
+    rows = flink.job.add_role("worker", runner=program("echo"), input=source, output=output, rowtime="ts")
+    started.append(flink.insert(rows))
+    node = rest.vertex("worker ->")
+    lag_ms = eventually(lambda: numbers(rest, node).get("watermark_lag_ms"), timeout_s=20)
+    assert 3_600_000 <= lag_ms < 3_630_000
+
+
+def test_the_version_that_answers_is_told(
+    planned: Callable[..., Flink],
+    rest: Rest,
+    started: list[JobClient],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of a model that is served from a folder of versions."""
+    monkeypatch.syspath_prepend(PROGRAMS)
+    programs = import_module("inference_programs")
+    for _ in range(2):
+        publish(programs.save_line(1.0, tmp_path / "line.pt"), tmp_path / "models")
+    flink = planned()
+    scored = inference(
+        flink.job,
+        flink.sequence(10**12),
+        tmp_path / "models",
+        preprocess=partial(programs.slowly, until=str(tmp_path / "never")),
+        factory=programs.Line,
+        output=[("y", DataTypes.DOUBLE())],
+    )
+    started.append(flink.insert(scored.rows))
+    node = rest.vertex("inference ->")
+    told = eventually(lambda: (found := numbers(rest, node)).get("model_version") and found, timeout_s=60)
+    assert told["model_version"] == 2
+    assert told["step_ms"] >= 6
