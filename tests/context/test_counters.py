@@ -188,3 +188,17 @@ def test_a_context_that_waits_for_rows_says_so(make_task: Callable[..., Any], pa
         assert 0.15e9 < after[Phase.WAIT] - before[Phase.WAIT] < 2e9
         assert after[Phase.DECODE] - before[Phase.DECODE] < 0.05e9
         task.end()
+
+
+def test_a_context_that_waits_for_room_says_so(make_task: Callable[..., Any], page: int) -> None:
+    """And nothing else does while it waits: not user code, not encoding."""
+    task = make_task(counters=os.dup(page), capacity=4096)
+    agent = Counters(page)
+    with task.running() as ctx:
+        before = counted(agent).spent_ns
+        task.after(0.3, lambda: task.transcript(0.3))
+        ctx.emit(id=range(1000))
+        after = counted(agent).spent_ns
+        assert 0.2e9 < after[Phase.BLOCKED] - before[Phase.BLOCKED] < 2e9
+        assert 0 < after[Phase.ENCODE] - before[Phase.ENCODE] < 0.1e9
+        assert counted(agent).rows_out == 1000
