@@ -3,8 +3,11 @@ package org.mlonflink.flink;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.LongSupplier;
+import org.apache.flink.metrics.Counter;
 import org.apache.flink.metrics.Gauge;
 import org.apache.flink.metrics.MetricGroup;
+import org.apache.flink.runtime.metrics.groups.InternalOperatorMetricGroup;
+import org.apache.flink.runtime.metrics.groups.TaskIOMetricGroup;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.JsonNode;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -14,8 +17,10 @@ import org.slf4j.LoggerFactory;
  * has logged in {@code mlflink.user}. A gauge is registered when its name is first heard of, and stays while the task
  * runs, whatever becomes of the process.
  *
- * <p>Threads: the agent's events come on its reader thread, {@link #watermark} on the task thread, and reporters read on
- * theirs.
+ * <p>Rows come to the operator by the queue. Flink counts none, and shows what is counted here.
+ *
+ * <p>Threads: the agent's events come on its reader thread, {@link #watermark} and {@link #countInput} on the task thread,
+ * and reporters read on theirs.
  */
 final class NodeMetrics {
     private static final Logger LOG = LoggerFactory.getLogger("mlonflink.node");
@@ -29,8 +34,13 @@ final class NodeMetrics {
     private final MetricGroup user;
     private final Map<String, Number> measured = new ConcurrentHashMap<>();
     private final Map<String, Number> logged = new ConcurrentHashMap<>();
-    private final LongSupplier encodeNanos;
+    private final Counter recordsIn;
+    private final Counter bytesIn;
+    private final Feed feed;
     private final LongSupplier emitNanos;
+
+    private long countedRows;
+    private long countedBytes;
 
     private long encoded;
     private long emitted;
@@ -39,12 +49,25 @@ final class NodeMetrics {
     private volatile long heardNanos;
     private volatile long watermark = Long.MIN_VALUE;
 
-    /** The two suppliers tell how long the task threads have turned rows into frames, and emitted rows of frames. */
-    NodeMetrics(MetricGroup operator, LongSupplier encodeNanos, LongSupplier emitNanos) {
+    /** {@code emitNanos} tells how long the task thread has emitted rows. */
+    NodeMetrics(InternalOperatorMetricGroup operator, TaskIOMetricGroup task, Feed feed, LongSupplier emitNanos) {
         this.node = operator.addGroup("mlflink");
         this.user = node.addGroup("user");
-        this.encodeNanos = encodeNanos;
+        operator.getIOMetricGroup().reuseInputMetricsForTask();
+        this.recordsIn = operator.getIOMetricGroup().getNumRecordsInCounter();
+        this.bytesIn = task.getNumBytesInCounter();
+        this.feed = feed;
         this.emitNanos = emitNanos;
+    }
+
+    /** Counts what the feeder has put into the queue since the last call. */
+    void countInput() {
+        long rows = feed.rows();
+        long bytes = feed.bytes();
+        recordsIn.inc(rows - countedRows);
+        bytesIn.inc(bytes - countedBytes);
+        countedRows = rows;
+        countedBytes = bytes;
     }
 
     /** The agent has said something. */
@@ -65,7 +88,7 @@ final class NodeMetrics {
 
     private void takeOwn() {
         long now = System.nanoTime();
-        long encodedNow = encodeNanos.getAsLong();
+        long encodedNow = feed.encodeNanos();
         long emittedNow = emitNanos.getAsLong();
         double perSecond = 1e3 / (now - lastNanos);
         measured("jvm_encode_ms_per_second", (encodedNow - encoded) * perSecond);

@@ -55,7 +55,6 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
     private final transient int numberOfInputs;
     private final transient Mail draining;
     private final transient NodeStates states;
-    private final transient TaskIOMetricGroup taskMetrics;
     private final transient MailWait waiting;
 
     private transient NodeMetrics numbers;
@@ -72,8 +71,6 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
     private transient boolean patient;
 
     private transient boolean lookingAgain;
-    private transient long countedRows;
-    private transient long countedBytes;
 
     NodeOperator(StreamOperatorParameters<RowData> parameters, NodeSettings settings) {
         super(parameters, parameters.getStreamConfig().getNumberOfNetworkInputs());
@@ -82,8 +79,7 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
         this.mailbox = parameters.getMailboxExecutor();
         this.numberOfInputs = parameters.getStreamConfig().getNumberOfNetworkInputs();
         this.states = new NodeStates(hasData());
-        this.taskMetrics = parameters.getContainingTask().getEnvironment().getMetricGroup().getIOMetricGroup();
-        this.waiting = new MailWait(mailbox, taskMetrics.getIdleTimeMsPerSecond());
+        this.waiting = new MailWait(mailbox, taskMetrics().getIdleTimeMsPerSecond());
         this.draining = new Mail(mailbox, this::drain, "drain the node's output");
     }
 
@@ -102,7 +98,6 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
         super.open();
         TaskInfo task = getRuntimeContext().getTaskInfo();
         checkParallelism(task);
-        metrics.getIOMetricGroup().reuseInputMetricsForTask();
         if (hasState()) {
             NodeStates.checkStorage(settings.role(), parameters.getContainingTask().getEnvironment());
         }
@@ -156,11 +151,15 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
         in = new FramesIn(producer, this::awaitMail);
         feed = new Feed(Feed.key(job.getJobId(), settings, task), producer, draining::post);
         FrameDecoder decoder = settings.outputLayout() == null ? null : new FrameDecoder(settings.outputLayout());
-        numbers = new NodeMetrics(metrics, feed::encodeNanos, () -> out.emitNanos());
+        numbers = new NodeMetrics(metrics, taskMetrics(), feed, () -> out.emitNanos());
         out = new RowsOut(new Consumer(directory.out, bell), decoder, output, states, numbers, settings);
         bell.start();
         patient = settings.maxDelayMillis() > 0 && !settings.answersCheckpoints(); // its frames are few, and waited for
         draining.post(); // arms the out-queue
+    }
+
+    private TaskIOMetricGroup taskMetrics() {
+        return parameters.getContainingTask().getEnvironment().getMetricGroup().getIOMetricGroup();
     }
 
     private void onRing() {
@@ -241,7 +240,7 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
 
     private void drain() throws Exception {
         waiting.over();
-        countInput();
+        numbers.countInput();
         long before = out.frames();
         if (!out.drain()) {
             draining.post();
@@ -252,16 +251,6 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
         } else if (out.arm()) {
             draining.post();
         }
-    }
-
-    /** Rows come to this operator by the queue: Flink counts none, and shows what is counted here. */
-    private void countInput() {
-        long rows = feed.rows();
-        long bytes = feed.bytes();
-        metrics.getIOMetricGroup().getNumRecordsInCounter().inc(rows - countedRows);
-        taskMetrics.getNumBytesInCounter().inc(bytes - countedBytes);
-        countedRows = rows;
-        countedBytes = bytes;
     }
 
     /** While several frames come at once, looking once a millisecond costs less than a ring, and a wake-up, for each. */
