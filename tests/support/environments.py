@@ -38,7 +38,7 @@ def packed_environment(archive: Path) -> None:
     installed = Path(np.__file__).parents[1]
     folder = archive.parent / "packed" / "venv"
     packages = empty_environment(folder, "--copies")
-    for name in ("numpy", "numpy.libs", "grpc", "google", "cloudpickle"):
+    for name in ("numpy", "numpy.libs", "grpc", "google", "cloudpickle", "psutil"):
         if (installed / name).is_dir():
             shutil.copytree(installed / name, packages / name, ignore=_COMPILED)
     shutil.copytree(Path(ml_framework.__file__).parent, packages / "ml_framework", ignore=_COMPILED)
