@@ -86,7 +86,7 @@ class NodeStore:
                 known = replace(
                     known,
                     numbers=_bounded({**known.numbers, **numbers}),
-                    measured=_bounded({**known.measured, **measured}),
+                    measured=_bounded(measured) or known.measured,  # not in every heartbeat, but all of it
                 )
                 self._samples[event.node].take(known.measured, known.numbers, now_s, self._wall_s())
             case Started(pid=pid, log_dir=log_dir):

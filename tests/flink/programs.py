@@ -356,3 +356,12 @@ def emit_pairs_and_wait(ctx: Any) -> None:
     """`emit_pairs`, and then nothing until it is stopped."""
     emit_pairs(ctx)
     ctx.stopping.wait()
+
+
+def says_what_it_does(ctx: Any) -> None:
+    """Reads rows slowly, prints and logs as it goes on, until it is stopped."""
+    for step, batch in enumerate(ctx.batches(batch_size=100)):
+        print(f"{ctx.role}[{ctx.index}] attempt {ctx.attempt}: step {step}, {batch.rows} rows")
+        ctx.metrics.log(step=step, loss=1 / (1 + step))
+        if ctx.stopping.wait(0.05):
+            return

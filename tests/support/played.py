@@ -6,8 +6,11 @@ import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Self
 
+import pytest
+
 from ml_framework.config import RestartPolicy, Timeouts
 from ml_framework.master import MasterConfig, MasterServer
+from ml_framework.rpc import channel
 from ml_framework.rpc.channel import MasterClient
 from ml_framework.rpc.wire import (
     ClusterStatus,
@@ -17,6 +20,7 @@ from ml_framework.rpc.wire import (
     LogPiece,
     LogRead,
     NodeCommand,
+    NodeEvent,
     Outcome,
     ReadLog,
     Registered,
@@ -33,6 +37,9 @@ if TYPE_CHECKING:
 
 SECRET = "the-job's-secret"
 
+_CHANNEL_OPTIONS = (*channel.CHANNEL_OPTIONS, ("grpc.use_local_subchannel_pool", 1))
+"""Each node has a connection of its own, as in a process of its own: the AM allows few calls on one."""
+
 
 class PlayedNode:
     """A node that does what it is told, as far as nothing runs: it starts, comes again, and reads its log."""
@@ -42,6 +49,7 @@ class PlayedNode:
         self.token = Token()
         self.log = b""
         self._attendance = attendance
+        self._sending = asyncio.Lock()
 
     async def obey(self) -> None:
         """Until the AM ends the conversation."""
@@ -51,38 +59,41 @@ class PlayedNode:
 
     async def beat(self, numbers: dict[str, float], measured: dict[str, float] | None = None) -> None:
         """Send a heartbeat."""
-        await self._attendance.send(Heartbeat(self.node, self.token, numbers, measured or {}))
+        await self._send(Heartbeat(self.node, self.token, numbers, measured or {}))
 
     async def fail(self, summary: str, time_s: float = 1.0) -> None:
         """Report that the process has failed."""
         failure = Failure(summary, "the traceback", time_s)
-        await self._attendance.send(Ended(self.node, self.token, Outcome.FAILED, failure))
+        await self._send(Ended(self.node, self.token, Outcome.FAILED, failure))
 
     async def succeed(self) -> None:
         """Report that the process has succeeded."""
-        await self._attendance.send(Ended(self.node, self.token, Outcome.SUCCEEDED))
+        await self._send(Ended(self.node, self.token, Outcome.SUCCEEDED))
 
     async def leave(self) -> None:
         """Break the conversation off."""
         await self._attendance.close()
 
+    async def _send(self, event: NodeEvent) -> None:
+        async with self._sending:
+            await self._attendance.send(event)
+
     async def _register(self) -> None:
-        await self._attendance.send(Registered(self.node, self.token, f"127.0.0.1:{2000 + self.node.index}"))
+        await self._send(Registered(self.node, self.token, f"127.0.0.1:{2000 + self.node.index}"))
 
     async def _do(self, command: NodeCommand) -> None:
         match command:
             case Start():
-                await self._attendance.send(Started(self.node, self.token, 4000 + self.node.index, "/logs"))
+                await self._send(Started(self.node, self.token, 4000 + self.node.index, "/logs"))
             case Restart(token):
                 self.token = token
                 await self._register()
             case ReadLog(request, offset, limit):
                 begin = max(0, len(self.log) + offset) if offset < 0 else offset
                 text = self.log[begin : begin + limit]
-                piece = LogPiece(
-                    text, begin, len(self.log), f"/logs/attempt_{self.token.attempt}/worker-0.log"
-                )
-                await self._attendance.send(LogRead(self.node, self.token, request, piece))
+                path = f"/logs/attempt_{self.token.attempt}/worker-{self.node.index}.log"
+                piece = LogPiece(text, begin, len(self.log), path)
+                await self._send(LogRead(self.node, self.token, request, piece))
 
 
 class PlayedCluster:
@@ -111,8 +122,11 @@ class PlayedCluster:
             server = await stack.enter_async_context(MasterServer(config, announced.append))
             client = await stack.enter_async_context(MasterClient(server.address, SECRET))
             cluster = cls(server, client, announced)
+            patch = stack.enter_context(pytest.MonkeyPatch.context())
+            patch.setattr(channel, "CHANNEL_OPTIONS", _CHANNEL_OPTIONS)
             for node in job.nodes:
-                played = PlayedNode(node, await client.attend())
+                agent = await stack.enter_async_context(MasterClient(server.address, SECRET))
+                played = PlayedNode(node, await agent.attend())
                 task = asyncio.create_task(played.obey())
                 stack.callback(task.cancel)
                 cluster.nodes.append(played)

@@ -47,6 +47,7 @@ export class Chart {
   // `history` has times_s, measured and numbers; `ends_s` are when attempts of the node ended.
   show(history, ends_s) {
     this.times = history.times_s;
+    const attempts = history.measured.attempt ?? [];
     const parts = this.plan.parts
       .map((part, place) => ({ ...part, place, values: history[part.group][part.name] }))
       .filter(({ values }) => values?.some(isNumber));
@@ -60,7 +61,7 @@ export class Chart {
     const y = (value) => HEIGHT - 1 - ((value - low) / (high - low)) * (HEIGHT - 2);
     this.x = x;
     each(this.lines, shown, (part) => part.name, (part) => svg("path", { class: `${this.plan.stacked ? "area" : "plot"} s${part.place + 1}` }),
-      (path, part) => set(path, { d: part.base ? area(this.times, part, x, y) : trace(this.times, part.values, x, y) }));
+      (path, part) => set(path, { d: part.base ? area(this.times, part, x, y) : trace(this.times, part.values, attempts, x, y) }));
     each(this.marks, ends_s.filter((time_s) => time_s > first && time_s < last), String, () => svg("path", { class: "mark" }),
       (path, time_s) => set(path, { d: `M${x(time_s)} 0V${HEIGHT}` }));
     const floor = low === 0 ? "" : ` · from ${this.plan.format(low)}`;
@@ -74,7 +75,7 @@ export class Chart {
     const [least, most] = [Math.min(...values), Math.max(...values)];
     if (this.plan.free && least !== most) {
       const margin = (most - least) * 0.08;
-      return [least - margin, most + margin];
+      return [least < 0 ? least - margin : Math.max(0, least - margin), most + margin];
     }
     const unit = this.plan.format === bytes ? 1024 ** Math.floor(Math.log2(Math.max(1, most)) / 10) : 1;
     const high = Math.max(this.plan.top ?? 0, rounded(most / unit) * unit);
@@ -119,15 +120,16 @@ function stacked(parts) {
   });
 }
 
-function trace(times, values, x, y) {
+// A line, begun anew behind a gap and with each attempt.
+function trace(times, values, attempts, x, y) {
   let path = "";
   let last = null;
   values.forEach((value, place) => {
     if (!isNumber(value)) return;
-    const joined = last !== null && times[place] - last < GAP_S;
+    const joined = last !== null && times[place] - times[last] < GAP_S && attempts[place] === attempts[last];
     path += `${joined ? "L" : "M"}${x(times[place]).toFixed(1)} ${y(value).toFixed(1)}`;
     if (!joined) path += "h.1"; // a sample alone is a dot
-    last = times[place];
+    last = place;
   });
   return path;
 }

@@ -7,7 +7,7 @@ const GAP = 8;
 const MASTER_HEIGHT = 32;
 const FEW = 12; // nodes in all, of which each gets a large tile
 const LARGE = { width: 196, widest: 250, height: 68, bar: 9 };
-const SMALL = { width: 62, widest: 96, height: 40, bar: 6 };
+const SMALL = { width: 76, widest: 96, height: 40, bar: 6 };
 
 export class Graph {
   constructor(parent, pick) {

@@ -7,6 +7,7 @@ import { amount, badge, isNumber, MEASURED, seconds } from "./words.js";
 
 const KEPT = 300;
 const USER_CHARTS = 12;
+const USER_NUMBERS = 24;
 
 export class NodeView {
   constructor() {
@@ -28,7 +29,7 @@ export class NodeView {
     text(byId("node-facts"), facts.filter(Boolean).join(" · "));
     const listed = Object.entries(MEASURED).filter(([name]) => name in node.measured)
       .map(([name, [label, format]]) => ({ name, label, value: format(node.measured[name]) }));
-    const logged = Object.entries(node.numbers).slice(0, 24).map(([name, value]) => ({ name: `user ${name}`, label: name, value: amount(value) }));
+    const logged = Object.entries(node.numbers).sort().slice(0, USER_NUMBERS).map(([name, value]) => ({ name: `user ${name}`, label: name, value: amount(value) }));
     each(byId("numbers"), [...listed, ...logged], (entry) => entry.name,
       (entry) => html("div", {}, html("dt", {}, entry.label), html("dd")),
       (entry, { value }) => text(entry.lastChild, value));
@@ -60,7 +61,7 @@ export class NodeView {
   }
 
   draw() {
-    const users = Object.keys(this.history.numbers).slice(0, USER_CHARTS).map(ofUser);
+    const users = Object.keys(this.history.numbers).sort().slice(0, USER_CHARTS).map(ofUser);
     each(this.charts, [...OF_EVERY_NODE, ...users], (plan) => `${plan.parts[0].group} ${plan.title}`,
       (plan) => {
         const chart = new Chart(plan);
