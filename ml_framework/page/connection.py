@@ -44,5 +44,6 @@ class Connection(H11Protocol):
             super().data_received(data)
 
     def _finish(self) -> None:
-        self.shutdown()
         self._end = self.loop.call_later(LAST_ANSWER_S, self.transport.abort)
+        if not self.transport.is_closing():
+            self.shutdown()

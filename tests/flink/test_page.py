@@ -7,23 +7,30 @@ import json
 import os
 import re
 import signal
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
-from urllib.request import urlopen
+from urllib.error import HTTPError
+from urllib.request import HTTPCookieProcessor, build_opener, urlopen
 
 import pytest
 from playwright.async_api import expect
 from support.browser import PHONE_PX, chromium, needs_chromium, picture, tab
-from support.flink import make_flink, program
+from support.flink import Flink, make_flink, program
 from support.ports import free_ports
 
+from ml_framework.runner import PythonRunner
 from ml_framework.testing.waiting import eventually
+from ml_operator import AMConfig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from playwright.async_api import Locator, Page
 
-pytestmark = [pytest.mark.flink, needs_chromium]
+    from ml_framework.rpc.wire import ClusterStatus
+
+pytestmark = pytest.mark.flink
 
 ROWS = 10**9
 SEEN_WITHIN_MS = 20_000
@@ -34,11 +41,18 @@ def get(url: str) -> Any:
         return json.load(answer)
 
 
+def flink_at(port: int, **options: Any) -> Flink:
+    """A job whose cluster has its REST at `port`, where accumulators are half a second old at most."""
+    return make_flink(
+        rest__port=str(port), rest__bind_port=str(port), heartbeat__interval="500 ms", **options
+    )
+
+
 @pytest.fixture
 def flinks_rest() -> Iterator[str]:
     """Of a cluster that runs a job of two workers, which may be restarted in place."""
     port = free_ports(1)[0]
-    flink = make_flink(rest__port=str(port), rest__bind_port=str(port), heartbeat__interval="500 ms")
+    flink = flink_at(port)
     flink.job.add_role(
         "worker", runner=program("says_what_it_does"), input=flink.sequence(ROWS), parallelism=2
     )
@@ -93,8 +107,32 @@ async def look(url: str) -> None:
                 await picture(page, name)
 
 
+@needs_chromium
 def test_a_worker_that_is_killed_is_seen(flinks_rest: str) -> None:
     """Its attempt rises, and the page says of what it died; its address is where Flink says."""
     url = eventually(lambda: page_of(flinks_rest), timeout_s=60)
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+/", url)
     asyncio.run(look(url))
+
+
+def test_the_token_of_an_advertised_page_is_in_the_status_alone(tmp_path: Path) -> None:
+    """Flink shows the address, which answers nothing without the token."""
+    port = free_ports(1)[0]
+    flink = flink_at(port, master=AMConfig(page="advertised"))
+    go = tmp_path / "go"
+    runner = PythonRunner("ml_framework.testing.programs:awaits_file", {"file": str(go)})
+    flink.job.add_role("worker", runner=runner)
+    seen: dict[str, str] = {}
+
+    def look(status: ClusterStatus) -> None:
+        if (address := page_of(f"http://127.0.0.1:{port}")) and not seen:
+            seen.update(address=address, url=status.page)
+            with pytest.raises(HTTPError, match="401"):
+                get(f"{address}api/status")
+            with build_opener(HTTPCookieProcessor()).open(status.page, timeout=5) as answer:
+                seen["page"] = answer.read().decode()
+            go.touch()
+
+    flink.job.wait(flink.submit(), on_status=look, every=timedelta(milliseconds=100))
+    assert re.fullmatch(re.escape(seen["address"]) + r"\?token=[\w-]{43}", seen["url"])
+    assert "<title>ml-on-flink</title>" in seen["page"]

@@ -90,8 +90,9 @@ def test_strangers_are_closed_and_leave_nothing() -> None:
     asyncio.run(run())
 
 
-def test_there_are_only_so_many_connections() -> None:
+def test_there_are_only_so_many_connections(monkeypatch: pytest.MonkeyPatch) -> None:
     """Further ones are closed at once; there is room again when the others have had their time."""
+    monkeypatch.setattr(connection, "LIFE_S", 4.0)  # longer than it takes to open all of them
     strangers = connection.MOST + 50
 
     async def run() -> None:

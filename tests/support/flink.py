@@ -17,7 +17,7 @@ from pyflink.table import DataTypes, StreamTableEnvironment, Table, TableDescrip
 from ml_framework.runner import PythonRunner
 from ml_framework.runner.standby import FIRST_DESCRIPTOR
 from ml_framework.testing.local_node import DIRECTORY_PREFIX
-from ml_operator import JobConfig, MLJob
+from ml_operator import AMConfig, JobConfig, MLJob
 
 PROGRAMS = str(Path(__file__).parents[1] / "flink")
 
@@ -149,7 +149,9 @@ def committed(folder: Path) -> list[tuple[int, ...]]:
     return rows
 
 
-def make_flink(config: JobConfig | None = None, parallelism: int = 2, **options: str) -> Flink:
+def make_flink(
+    config: JobConfig | None = None, parallelism: int = 2, *, master: AMConfig | None = None, **options: str
+) -> Flink:
     """An environment with an application master planned; options with `__` for a dot and `_` for a dash."""
     configuration = Configuration()
     for name, value in options.items():
@@ -158,5 +160,5 @@ def make_flink(config: JobConfig | None = None, parallelism: int = 2, **options:
     env.set_parallelism(parallelism)
     tables = StreamTableEnvironment.create(env)
     job = MLJob(env, "test", config, table_env=tables)
-    job.add_am_role()
+    job.add_am_role(master)
     return Flink(env, tables, job)

@@ -54,16 +54,16 @@ export class Chart {
     this.element.hidden = parts.length === 0;
     if (this.element.hidden) return;
     this.parts = parts;
-    const shown = this.plan.stacked ? stacked(parts) : parts.map((part) => ({ ...part, base: null }));
+    const shown = this.plan.stacked ? stacked(parts) : parts;
     const [low, high] = this.range(shown);
     const [first, last] = [this.times[0], this.times.at(-1)];
     const x = (time_s) => (last > first ? ((time_s - first) / (last - first)) * WIDTH : WIDTH);
     const y = (value) => HEIGHT - 1 - ((value - low) / (high - low)) * (HEIGHT - 2);
     this.x = x;
     each(this.lines, shown, (part) => part.name, (part) => svg("path", { class: `${this.plan.stacked ? "area" : "plot"} s${part.place + 1}` }),
-      (path, part) => set(path, { d: part.base ? area(this.times, part, x, y) : trace(this.times, part.values, attempts, x, y) }));
+      (line, part) => set(line, { d: path(part, this.times, attempts, x, y) }));
     each(this.marks, ends_s.filter((time_s) => time_s > first && time_s < last), String, () => svg("path", { class: "mark" }),
-      (path, time_s) => set(path, { d: `M${x(time_s)} 0V${HEIGHT}` }));
+      (mark, time_s) => set(mark, { d: `M${x(time_s)} 0V${HEIGHT}` }));
     const floor = low === 0 ? "" : ` · from ${this.plan.format(low)}`;
     text(this.most, `to ${this.plan.format(high)}${floor}`);
     text(this.from, last > first ? `${span(last - first)} ago` : "");
@@ -112,29 +112,35 @@ function rounded(value) {
 }
 
 function stacked(parts) {
-  let base = null;
+  let top = parts[0].values.map(() => 0);
   return parts.map((part) => {
-    const below = base ?? part.values.map(() => 0);
-    base = part.values.map((value, place) => (isNumber(value) ? value : 0) + below[place]);
-    return { ...part, values: base, base: below };
+    const base = top;
+    top = part.values.map((value, place) => base[place] + (isNumber(value) ? value : 0));
+    return { ...part, values: part.values.map((value, place) => (isNumber(value) ? top[place] : null)), base };
   });
 }
 
-// A line, begun anew behind a gap and with each attempt.
-function trace(times, values, attempts, x, y) {
-  let path = "";
-  let last = null;
-  values.forEach((value, place) => {
-    if (!isNumber(value)) return;
-    const joined = last !== null && times[place] - times[last] < GAP_S && attempts[place] === attempts[last];
-    path += `${joined ? "L" : "M"}${x(times[place]).toFixed(1)} ${y(value).toFixed(1)}`;
-    if (!joined) path += "h.1"; // a sample alone is a dot
-    last = place;
-  });
-  return path;
+// The places of samples that belong together: a gap divides them, and the beginning of another attempt.
+function* runs(times, values, attempts) {
+  let run = [];
+  for (const place of values.keys()) {
+    if (!isNumber(values[place])) continue;
+    const last = run.at(-1);
+    if (last !== undefined && (times[place] - times[last] > GAP_S || attempts[place] !== attempts[last])) {
+      yield run;
+      run = [];
+    }
+    run.push(place);
+  }
+  if (run.length) yield run;
 }
 
-function area(times, { values, base }, x, y) {
-  const points = (line) => line.map((value, place) => `${x(times[place]).toFixed(1)} ${y(value).toFixed(1)}`);
-  return `M${points(values).join("L")}L${points(base).reverse().join("L")}z`;
+function path({ values, base }, times, attempts, x, y) {
+  const point = (line) => (place) => `${x(times[place]).toFixed(1)} ${y(line[place]).toFixed(1)}`;
+  const drawn = (run) => {
+    const line = `M${run.map(point(values)).join("L")}`;
+    if (base) return `${line}L${[...run].reverse().map(point(base)).join("L")}z`;
+    return run.length > 1 ? line : `${line}h.1`; // a sample alone is a dot
+  };
+  return [...runs(times, values, attempts)].map(drawn).join("");
 }

@@ -44,7 +44,7 @@ export class Log {
 
   take(piece) {
     const first = this.file === undefined;
-    if (first && this.said === "") text(this.element, "");
+    if (first && this.said === "") text(this.element, piece.size ? "" : "Nothing has been printed yet.");
     this.file = piece.path;
     text(this.path, piece.path);
     const begin = first && piece.offset > 0 ? piece.text.indexOf("\n") + 1 : 0; // not in the middle of a line

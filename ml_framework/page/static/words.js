@@ -22,7 +22,7 @@ export const percent = (value) => (isNumber(value) ? `${Math.round(value * 100)}
 export const perSecond = (value) => (isNumber(value) ? `${amount(value)} rows/s` : "");
 export const milliseconds = (value) => (isNumber(value) ? `${digits(value)} ms` : NONE);
 export const seconds = (value) => (isNumber(value) ? `${value.toFixed(1)} s` : NONE);
-export const cores = (value) => (isNumber(value) ? digits(value) : NONE);
+export const cores = (value) => (isNumber(value) ? value.toFixed(2) : NONE);
 export const clock = (time_s) => new Date(time_s * 1000).toLocaleTimeString("en-GB");
 
 export function span(length_s) {
@@ -57,7 +57,7 @@ export const MEASURED = {
   batch_rows: ["rows of a batch", amount],
   queue_in_fill: ["queue in", percent],
   queue_out_fill: ["queue out", percent],
-  step_ms: ["step", milliseconds],
+  step_ms: ["time of a step", milliseconds],
   checkpoint_stall_ms: ["checkpoint stall", milliseconds],
   cpu_cores: ["CPU cores", cores],
   memory_bytes: ["memory", bytes],
