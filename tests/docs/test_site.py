@@ -11,6 +11,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from support.pages import blocks
 
 import ml_framework.errors
 import ml_operator
@@ -72,3 +73,9 @@ def test_the_reference_has_every_public_name_of_ml_operator(site: Path) -> None:
     for name, value in vars(ml_framework.errors).items():
         if isinstance(value, type):
             assert f"\nml_framework.errors.{name} " in f"\n{names}", name
+
+
+def test_the_first_page_shows_what_the_readme_runs() -> None:
+    """Its training loop is that of the README, which another test runs."""
+    (loop,) = blocks("index.md", "python")
+    assert f"```python\n{loop}```" in (ROOT / "README.md").read_text(encoding="utf-8")
