@@ -70,7 +70,7 @@ def page_of(rest: str) -> str:
         told = get(f"{rest}/jobs/{job}/vertices/{master}/accumulators")["user-accumulators"]
     except (OSError, ValueError):  # nobody listens, or nothing runs yet
         return ""
-    pages = [accumulator["value"] for accumulator in told if accumulator["name"] == "page"]
+    pages = [accumulator["value"] for accumulator in told if accumulator["name"] == "test/page"]
     return pages[0] if pages else ""
 
 
