@@ -353,8 +353,9 @@ def slow(ctx: Any) -> None:
 
 
 def emit_pairs_and_wait(ctx: Any) -> None:
-    """`emit_pairs`, and then nothing until it is stopped."""
+    """`emit_pairs`, and many numbers; then nothing until it is stopped."""
     emit_pairs(ctx)
+    ctx.metrics.log(nothing=float("nan"), **{f"number_{i}": i for i in range(300)})
     ctx.stopping.wait()
 
 

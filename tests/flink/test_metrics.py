@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import time
@@ -146,7 +147,7 @@ def test_a_slow_process_is_back_pressure_to_what_feeds_it(
 def test_a_role_without_input_tells_what_it_emits(
     planned: Callable[..., Flink], rest: Rest, started: list[JobClient]
 ) -> None:
-    """Nothing of an input that it has not, and an operator that is named as a source."""
+    """Nothing of an input that it has not; of many names that it logs the first 200, numbers or not."""
     output = [("name", DataTypes.STRING()), ("number", DataTypes.INT())]
     flink = planned()
     rows = flink.job.add_role("reader", runner=program("emit_pairs_and_wait"), output=output)
@@ -156,6 +157,14 @@ def test_a_role_without_input_tells_what_it_emits(
     assert told.keys() >= {"rows_out_per_second", "queue_out_fill", "compute_ms_per_second", "cpu_cores"}
     assert not [name for name in told if "_in" in name or "wait" in name or "decode" in name]
     assert "Source__reader.mlflink.rows_out" in rest.metrics(node)
+    logged = eventually(lambda: logged_by(numbers(rest, node)), timeout_s=20)
+    assert math.isnan(logged.pop("user.nothing"))
+    assert logged == {f"user.number_{i}": i for i in range(199)}
+
+
+def logged_by(told: dict[str, float]) -> dict[str, float]:
+    """What user code has logged."""
+    return {name: value for name, value in told.items() if name.startswith("user.")}
 
 
 def test_watermarks_lag_behind_the_clock(
