@@ -141,21 +141,16 @@ class MasterServer:
         return outcome
 
     async def _open_page(self) -> PageServer | None:
-        """The page, listening; None without one, also where it cannot listen: no job fails for its page."""
-        if self._config.page == "off":
+        """The page, listening; None without one, also where there can be none: no job fails for its page."""
+        config = self._config
+        if config.page == "off":
             return None
-        from ml_framework.page.server import open_page  # noqa: PLC0415 - an AM without a page does without
-
         try:
-            return await open_page(
-                self._executor, self._config.host, self._config.page, self._config.page_port
-            )
-        except OSError as error:
-            _log.warning(
-                "there is no page of the cluster: it cannot listen at port %d: %s",
-                self._config.page_port,
-                error,
-            )
+            from ml_framework.page.server import open_page  # noqa: PLC0415 - not every AM has what it takes
+
+            return await open_page(self._executor, config.host, config.page, config.page_port)
+        except (OSError, ImportError) as error:
+            _log.warning("there is no page of the cluster, at port %d: %s", config.page_port, error)
             return None
 
     def _announce_outcome(self, outcome: State, cause: str | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
@@ -145,6 +146,19 @@ def test_a_port_that_is_taken_costs_the_page_and_not_the_job(caplog: pytest.LogC
             assert port is not None
             async with MasterServer(replace(config, page_port=port), announced.append):
                 assert announced[1]["page"] == ""
-        assert f"there is no page of the cluster: it cannot listen at port {port}: " in caplog.text
+        assert f"there is no page of the cluster, at port {port}: [Errno 98]" in caplog.text
 
     asyncio.run(run())
+
+
+def test_an_environment_without_a_web_server_costs_the_page_and_not_the_job(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that travels with a job may hold what its nodes need alone."""
+    monkeypatch.setitem(sys.modules, "ml_framework.page.server", None)
+
+    async def story(cluster: PlayedCluster, page: str) -> None:
+        assert (page, cluster.announced[0]["page"]) == ("", "")
+        assert "there is no page of the cluster, at port 0: " in caplog.text
+
+    tell(story, "loopback")
