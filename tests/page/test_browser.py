@@ -147,3 +147,23 @@ def test_the_url_with_the_token_opens_the_page_and_forgets_it() -> None:
             assert tabbed.url == page.partition("?")[0]
 
     tell(story, page="advertised")
+
+
+def test_a_node_that_is_slow_to_answer_keeps_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cluster is shown on, while its log is waited for."""
+
+    async def never(*_arguments: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("ml_framework.master.executor.Executor.read_log", never)
+
+    async def story(cluster: PlayedCluster, page: str, browser: Browser) -> None:
+        async with tab(browser) as tabbed:
+            await tabbed.goto(page)
+            for queue in (30, 70):
+                await cluster.nodes[0].beat({}, measured(queue // 10))
+                await expect(tabbed.locator("#numbers div").filter(has_text="queue in")).to_contain_text(
+                    f"{queue} %"
+                )
+
+    tell(story)

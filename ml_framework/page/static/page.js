@@ -29,6 +29,7 @@ const machine = new Machine(byId("machine"));
 const view = new NodeView();
 let latest = null;
 let picked = null;
+let detailed = null;
 
 function pick(node) {
   history.replaceState(null, "", `#${node}`);
@@ -115,9 +116,13 @@ async function ask(state) {
   return response.json();
 }
 
+// Once at a time for a node, and beside the status: a node that is slow to answer keeps nothing else.
 async function detail() {
-  if (picked === null) return;
+  const node = picked;
+  if (node === null || detailed === node) return;
+  detailed = node;
   await Promise.allSettled([view.update(), view.log.follow()]);
+  if (detailed === node) detailed = null;
 }
 
 const pause = (ms) => new Promise((resume) => setTimeout(resume, ms));
@@ -145,7 +150,7 @@ async function watch() {
     if (latest && status.began_s !== latest.began_s) location.reload(); // another application master, at the same port
     show(status);
     showBack();
-    await detail();
+    detail();
   }
 }
 
