@@ -7,18 +7,20 @@ import sys
 import traceback
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from ml_framework.errors import CommandFailed, PlanError
-from ml_operator.cli import gateway
+from ml_operator.cli import flink
 from ml_operator.planned import watched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from ml_operator.render import Style
+
+_ASK_DOCTOR = "`mlflink doctor` says what to do"
 
 
 def plan(script: str, arguments: Sequence[str], *, styles: Sequence[Style], cluster: str | None) -> None:
@@ -48,24 +50,35 @@ def plan(script: str, arguments: Sequence[str], *, styles: Sequence[Style], clus
 class _Held:
     """Asks the JVM for the job that the script was about to submit."""
 
-    def __init__(self, j_plan_only: object) -> None:
+    def __init__(self, j_plan_only: Any) -> None:
         self._j_plan_only = j_plan_only
 
     @property
     def job(self) -> str | None:
-        name: str | None = self._j_plan_only.job()  # type: ignore[attr-defined]
+        name: str | None = self._j_plan_only.job()
         return name
 
 
 @contextmanager
 def _nothing_submitted(options: Mapping[str, str]) -> Iterator[_Held]:
     """Whatever would submit a job in this block ends the program instead."""
-    j_plan_only = gateway.instance("org.mlonflink.flink.PlanOnly")
+    j_plan_only = _plan_only()
     j_plan_only.begin(options)
     try:
         yield _Held(j_plan_only)
     finally:
         j_plan_only.end()
+
+
+def _plan_only() -> Any:
+    """The bridge's `PlanOnly`, in a JVM that takes some seconds to start."""
+    if flink.java() is None:
+        raise CommandFailed(f"there is no Java to plan with: {_ASK_DOCTOR}")
+    try:
+        from ml_operator import bridge  # noqa: PLC0415 - it imports PyFlink, which may be missing
+    except ImportError as error:
+        raise CommandFailed(f"{error.name} is not installed, to plan with: {_ASK_DOCTOR}") from None
+    return bridge.instance("org.mlonflink.flink.PlanOnly")
 
 
 def _target(cluster: str | None) -> dict[str, str]:

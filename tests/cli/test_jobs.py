@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from typer.testing import CliRunner
 from ml_framework.errors import CommandFailed
 from ml_framework.rpc.wire import AttemptEnd, ClusterStatus, NodeState, NodeStatus
 from ml_framework.spec import NodeId, Token
-from ml_operator.cli import flink, jobs, master
+from ml_operator.cli import jobs, master
 from ml_operator.cli.app import app
 
 if TYPE_CHECKING:
@@ -214,10 +215,31 @@ class TestStop:
         assert mlflink("stop", "fit", "-c", three.address, "--drain").exit_code == 2
 
 
-def test_without_java_what_needs_it_says_so(three: FakeFlink, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(flink, "java", lambda: None)
-    done = mlflink("status", "fit", "-c", three.address)
-    assert done.exit_code == 1
-    assert done.stderr == (
-        "mlflink: there is no Java, which this command needs: `mlflink doctor` says what to do\n"
-    )
+class TestMaster:
+    """Where the application master is, by what a coordinator answers."""
+
+    def find(self, three: FakeFlink, text: bytes) -> master.Master:
+        path = f"POST /jobs/{FIRST}/coordinators/line-application-master"
+        three.answers[path] = {"serializedCoordinationResult": base64.b64encode(text).decode()}
+        return master.Master(*self.job(three))
+
+    def job(self, three: FakeFlink) -> tuple[jobs.Job, str]:
+        job, (cluster,) = jobs.find("line", three.address)
+        return job, cluster
+
+    def test_is_found(self, three: FakeFlink) -> None:
+        text = b'\xac\xed\x00\x05...xt\x00R{"master":"127.0.0.1:5","token":"secret"}'
+        found = self.find(three, text)
+        assert (found._address, found._token) == ("127.0.0.1:5", "secret")
+        _, body = three.asked[-1]
+        assert base64.b64decode(body["serializedCoordinationRequest"]) == master.REQUEST
+
+    def test_is_not_there_yet(self, three: FakeFlink) -> None:
+        with pytest.raises(
+            CommandFailed, match=r"'line' is not there: the job a+ is being started, or has just"
+        ):
+            self.find(three, b"\xac\xed\x00\x05...xt\x00\x00")
+
+    def test_is_not_there_any_more(self, three: FakeFlink) -> None:
+        with pytest.raises(CommandFailed, match="'line' is not there"):
+            master.Master(*self.job(three))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from typer.testing import CliRunner
 
+from ml_operator.cli import flink
 from ml_operator.cli.app import app
 
 if TYPE_CHECKING:
@@ -162,6 +163,13 @@ def test_a_program_without_a_cluster(tmp_path: Path) -> None:
     done = plan(tmp_path, "StreamExecutionEnvironment.get_execution_environment()")
     assert done.exit_code == 1
     assert done.stderr.endswith("plans no ML cluster: it makes no MLJob before its end\n")
+
+
+def test_without_java(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flink, "java", lambda: None)
+    done = plan(tmp_path, "")
+    assert done.exit_code == 1
+    assert done.stderr == "mlflink: there is no Java to plan with: `mlflink doctor` says what to do\n"
 
 
 def test_no_such_program(tmp_path: Path) -> None:

@@ -12,13 +12,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from pyflink.java_gateway import get_gateway
 from pyflink.table import DataTypes
+from pyflink.util.java_utils import load_java_class, to_jarray
 from support.flink import committed, make_flink, program
 from typer.testing import CliRunner
 
 from ml_framework.testing.waiting import eventually
 from ml_operator import announced
+from ml_operator.bridge import instance
 from ml_operator.cli.app import app
+from ml_operator.cli.master import REQUEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -125,6 +129,16 @@ def test_stopped_without_a_savepoint(job: str, runtime: Path) -> None:
     assert mlflink("stop", job) == ""
     eventually(lambda: not runtime.exists())
     assert "no running job" in CliRunner().invoke(app, ["list"]).stderr
+
+
+def test_what_asks_for_an_application_master_is_what_java_writes() -> None:
+    """As Flink's REST API takes it."""
+    instance("org.mlonflink.flink.Graph")  # has the bridge's classes loaded
+    jvm = get_gateway().jvm
+    request = load_java_class("org.mlonflink.flink.MasterAddress$Request").getDeclaredConstructors()[0]
+    request.setAccessible(True)
+    j_request = request.newInstance(to_jarray(jvm.Object, [0]))
+    assert jvm.org.apache.flink.util.InstantiationUtil.serializeObject(j_request) == REQUEST
 
 
 def test_what_was_killed_is_not_listed_and_its_file_removed(runtime: Path) -> None:

@@ -2,16 +2,11 @@ package org.mlonflink.flink;
 
 import java.nio.file.Path;
 import java.util.Map;
-import org.apache.flink.api.common.JobID;
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
 import org.apache.flink.api.common.operators.SlotSharingGroup;
 import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.api.dag.Transformation;
 import org.apache.flink.api.java.functions.KeySelector;
-import org.apache.flink.client.deployment.StandaloneClusterId;
-import org.apache.flink.client.program.rest.RestClusterClient;
-import org.apache.flink.configuration.Configuration;
-import org.apache.flink.configuration.RestOptions;
 import org.apache.flink.core.execution.JobClient;
 import org.apache.flink.runtime.operators.coordination.CoordinationRequestGateway;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.ObjectNode;
@@ -170,20 +165,6 @@ public final class Graph {
                 .sendCoordinationRequest(uid, new MasterAddress.Request(0))
                 .get());
         return master == null ? null : master.json();
-    }
-
-    /** The same for a job that somebody else has submitted, to the cluster whose REST API is at `host` and `port`. */
-    public String findMaster(String host, int port, String job, String uid) throws Exception {
-        Configuration options = new Configuration();
-        options.set(RestOptions.ADDRESS, host);
-        options.set(RestOptions.PORT, port);
-        try (RestClusterClient<StandaloneClusterId> client =
-                new RestClusterClient<>(options, StandaloneClusterId.getInstance())) {
-            MasterAddress master = MasterAddress.read(
-                    client.sendCoordinationRequest(JobID.fromHexString(job), uid, new MasterAddress.Request(0))
-                            .get());
-            return master == null ? null : master.json();
-        }
     }
 
     /** Has a job on an embedded cluster tell in `folder` where that is. */

@@ -16,7 +16,7 @@ import org.apache.flink.streaming.api.operators.collect.CollectCoordinationRespo
 record MasterAddress(String address, String token) implements OperatorEvent {
     private static final long serialVersionUID = 1L;
 
-    /** Asks for the master of an execution attempt, or of a later one. */
+    /** Asks for the master of an execution attempt, or of a later one. The command line has its bytes. */
     record Request(int attempt) implements CoordinationRequest {
         private static final long serialVersionUID = 1L;
     }
