@@ -6,17 +6,14 @@ import re
 import sys
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import typer
 
 from ml_framework.errors import CommandFailed, LogUnavailable, MasterUnreachable
+from ml_framework.rpc.wire import LogPiece
 from ml_framework.spec import NodeId
 from ml_operator.cli.jobs import find
 from ml_operator.cli.master import Master
-
-if TYPE_CHECKING:
-    from ml_framework.rpc.wire import LogPiece
 
 _NODE = re.compile(r"(?P<role>[a-z][\w-]*)(?:/(?P<index>\d+)|\[(?P<bracketed>\d+)\])")
 _PIECE_BYTES = 1 << 18
@@ -30,12 +27,17 @@ def show(word: str, node: str, address: str | None, *, lines: int, follow: bool)
 
     Raises:
         CommandFailed: there is no such job or node, or the job has ended.
-        LogUnavailable: the node has no log yet.
+        LogUnavailable: the node has no log yet, and nobody follows it.
         MasterUnreachable: the application master does not answer.
     """
     wanted = parse(node)
     master = _master(word, wanted, address)
-    piece = _tail(master, wanted, lines)
+    try:
+        piece = _tail(master, wanted, lines)
+    except LogUnavailable:
+        if not follow:
+            raise
+        piece = LogPiece(b"", 0, 0, path="")  # it will come
     _write(piece.text)
     if not follow:
         return
@@ -93,8 +95,9 @@ def _follow(master: Master, node: NodeId, piece: LogPiece) -> None:
         except LogUnavailable:  # between two attempts
             piece = replace(piece, text=b"", path=path)
         if piece.path != path:
+            if path:
+                typer.echo(f"mlflink: another attempt of {node}: {piece.path}", err=True)
             path, offset = piece.path, 0
-            typer.echo(f"mlflink: another attempt of {node}: {path}", err=True)
         elif piece.text:
             _write(piece.text)
             offset = piece.offset + len(piece.text)

@@ -98,6 +98,26 @@ def test_between_two_attempts_there_is_no_log(written: list[bytes], monkeypatch:
     assert written == [b"b\n"]
 
 
+def test_what_is_followed_may_have_no_log_yet(
+    written: list[bytes], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    master = FakeMaster(b"a\n")
+    monkeypatch.setattr(logs, "_master", lambda *_: master)
+    monkeypatch.setattr(logs.time, "sleep", master.next_attempt)
+    there: Callable[..., LogPiece] = master.log
+    gaps = iter([True])
+
+    def log(node: NodeId, offset: int, limit: int) -> LogPiece:
+        if next(gaps, False):
+            raise LogUnavailable("worker[0] is absent")
+        return there(node, offset, limit)
+
+    monkeypatch.setattr(master, "log", log)
+    logs.show("job", "worker/0", None, lines=5, follow=True)
+    assert b"".join(written) == b"a\n"
+    assert capsys.readouterr().err == "mlflink: the job's application master has ended\n"
+
+
 @pytest.mark.parametrize("node", ["worker/0", "worker[0]"])
 def test_nodes(node: str) -> None:
     assert logs.parse(node) == NODE
