@@ -156,14 +156,19 @@ def list_jobs(
 
 
 @app.command(epilog="Example: mlflink status line")
-def status(job: Job, *, cluster: Cluster = None) -> None:
+def status(
+    job: Job,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with all that was measured.")] = False,
+    cluster: Cluster = None,
+) -> None:
     """Show the state of a job, node by node.
 
     Rows, queues, what user code has logged, the attempts that have ended and why, the last states.
     """
     from ml_operator.cli.status import show
 
-    show(job, cluster)
+    show(job, cluster, as_json=as_json)
 
 
 @app.command(epilog=_examples("mlflink logs line worker/0", "mlflink logs line worker/0 -f --lines 100"))

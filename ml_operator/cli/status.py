@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import typer
@@ -46,21 +48,30 @@ _COLORS = {
 }
 
 
-def show(word: str, address: str | None) -> None:
-    """Print the state of the job that `word` means.
+def show(word: str, address: str | None, *, as_json: bool) -> None:
+    """Print the state of the job that `word` means, in words or as JSON, which has all that was measured.
 
     Raises:
         CommandFailed: there is no such job, or its application master is not there.
         MasterUnreachable: the application master does not answer.
     """
     job, clusters = find(word, address)
+    statuses = [] if job.ended else [Master(job, cluster).status() for cluster in clusters]
+    if as_json:
+        told = {"job": job.id, "name": job.name, "state": job.state, "clusters": list(map(asdict, statuses))}
+        typer.echo(json.dumps(told, indent=2))
+    else:
+        _print(job, statuses)
+
+
+def _print(job: Job, statuses: Iterable[ClusterStatus]) -> None:
     age = duration(time.time() - job.start_ms / 1000)
     typer.echo(f"job {job.id} ({job.name}) is {_colored(job.state)}, begun {age} ago at {job.rest.address}")
     if job.ended:
         _echo(_ended(job))
     else:
-        for cluster in clusters:
-            _echo(_told(Master(job, cluster).status()))
+        for status in statuses:
+            _echo(_told(status))
 
 
 def _echo(lines: Iterable[str]) -> None:

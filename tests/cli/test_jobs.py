@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -148,6 +149,14 @@ class TestStatus:
         assert "  worker/0: loss 0.125" in lines
         assert any(line.endswith("worker/0 attempt 0 failed: ValueError: no") for line in lines)
         assert lines[-2:] == ["history", "  INIT -> RUNNING: all registered"]
+
+    def test_as_json(self, three: FakeFlink) -> None:
+        told = json.loads(mlflink("status", "serve", "--json", "-c", three.address).stdout)
+        assert (told["job"], told["name"], told["state"]) == (THIRD, "serve", "RUNNING")
+        assert [cluster["state"] for cluster in told["clusters"]] == ["FAILOVER", "FAILOVER"]
+        assert told["clusters"][0]["nodes"][0]["measured"] == MEASURED
+        ended = json.loads(mlflink("status", SECOND, "--json", "-c", three.address).stdout)
+        assert (ended["state"], ended["clusters"]) == ("FAILED", [])
 
     def test_of_two_clusters(self, three: FakeFlink) -> None:
         assert mlflink("status", "serve", "-c", three.address).stdout.count("\nML cluster ") == 2
