@@ -43,7 +43,7 @@ def test_the_table_with_a_time_limit_stops_in_good_order(page: Path) -> None:
     """Driven bare, as the page shows."""
     write_programs("how-to/state-machine.md", page)
     assert run("try_it.py", page).splitlines() == [
-        "RUNNING Schedule(timer=TimeIsUp(), delay=datetime.timedelta(seconds=300))",
+        "RUNNING TimeIsUp() 0:05:00",
         "STOPPING STOPPED",
     ]
 
