@@ -106,7 +106,7 @@ check: $(STAMP) $(JAR)
 .PHONY: docs
 docs: $(STAMP)
 	@echo "==> building the documentation in build/docs"
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 .PHONY: proto
 proto: $(STAMP)
