@@ -27,7 +27,7 @@ _PACKAGES = {
     Framework.TENSORFLOW: ("TensorFlow", "tensorflow", "tensorflow-cpu", "tensorflow"),
     Framework.ONNX: ("ONNX Runtime", "onnxruntime", "onnxruntime"),
 }
-"""By framework its name, its module, and the distributions that may bring it."""
+"""By framework the arguments of `software.package`."""
 
 
 def examine(frameworks: Iterable[Framework], address: str | None) -> list[Finding]:
@@ -56,7 +56,7 @@ def report(findings: Sequence[Finding], *, as_json: bool) -> int:
 
 
 def _framework(framework: Framework) -> Finding:
-    found = software.package(*_PACKAGES[framework], extra=framework)
+    found = software.package(*_PACKAGES[framework])
     if found.level is Level.OK:
         return found
     others = ", ".join(name for name in Framework if name is not framework)

@@ -95,20 +95,19 @@ def bridge() -> Finding:
     return problem("bridge", f"{jar} is not there.", "run make in the sources, or install a wheel")
 
 
-def package(check: str, module: str, *distributions: str, extra: str = "") -> Finding:
+def package(check: str, module: str, *distributions: str) -> Finding:
     """Whether a package is there, in a version that ours asks for.
 
     Args:
         check: its name for people.
         module: that is imported.
-        distributions: that may bring it.
-        extra: of ours that installs it.
+        distributions: that may bring it, the one to install first.
     """
+    wanted = _wanted(distributions)
+    install = f'pip install "{distributions[0]}{wanted}"'
     version = next(filter(None, map(_version, distributions)), None)
-    install = f'pip install "{OURS}[{extra}]"' if extra else f"pip install {distributions[0]}"
     if version is None or importlib.util.find_spec(module) is None:
         return problem(check, f"{check} is not installed.", install)
-    wanted = _wanted(distributions)
     bounds = re.findall(r"(>=|<)([\d.]+)", wanted)
     if all((_parts(version) >= _parts(at)) is (way == ">=") for way, at in bounds):
         return fine(check, version)
