@@ -54,6 +54,6 @@ def _address(path: Path) -> str | None:
     try:
         said = json.loads(path.read_text(encoding="utf-8"))
         fields = Path(f"/proc/{said['pid']}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-    except (OSError, ValueError):
+    except (OSError, ValueError, KeyError, TypeError):  # it has ended, or the file is not one of ours
         return None
     return str(said["rest"]) if int(fields[_START]) == said["start"] else None

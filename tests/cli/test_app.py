@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+import ml_operator
 from ml_operator.cli import flink, running
 from ml_operator.cli.app import app
 
@@ -41,6 +42,14 @@ def test_what_is_asked_for_nothing_imports_little() -> None:
     """Neither PyFlink nor numpy nor gRPC, until a command needs them."""
     code = "import ml_operator.cli.app, sys; print({'pyflink', 'numpy', 'grpc', 'py4j'} & sys.modules.keys())"
     assert python("-c", code).stdout == "set()\n"
+
+
+def test_the_package_has_the_names_that_it_lists() -> None:
+    """They are imported when they are asked for."""
+    assert ml_operator.__all__ == sorted(name for names in ml_operator._HOMES.values() for name in names)
+    assert [getattr(ml_operator, name).__name__ for name in ml_operator.__all__] == ml_operator.__all__
+    with pytest.raises(AttributeError, match="module 'ml_operator' has no attribute 'MlJob'"):
+        _ = ml_operator.MlJob
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -146,6 +146,8 @@ def test_what_was_killed_is_not_listed_and_its_file_removed(runtime: Path) -> No
     runtime.mkdir(mode=0o700)
     (runtime / "a.json").write_text(json.dumps({"rest": "localhost:1", "pid": os.getpid(), "start": 1}))
     (runtime / "b.json").write_text("half")
+    (runtime / "c.json").write_text("{}")
+    (runtime / "d.json").write_text("[]")
     assert announced.addresses() == []
     assert list(runtime.iterdir()) == []
 

@@ -53,6 +53,9 @@ def test_the_page_from_top_to_bottom(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("PATH", str(command.parent), prepend=":")
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     script = "set -eux\n" + "".join(blocks) + "wait\n"
+    script = re.sub(
+        r"^(mlflink doctor.*)$", r"\1 || test $? = 1", script, flags=re.MULTILINE
+    )  # it may find something
     said = run(script, work)
     assert "application master\n ┊\n └╌ worker × 3, drives\n" in said
     assert re.search(r"^[0-9a-f]{32} .* line +RUNNING ", said, flags=re.MULTILINE)
