@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 from py4j.protocol import Py4JJavaError
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 _STATUS_TIMEOUT_S = 2.0
 _CANCEL_TIMEOUT_S = 30
+_LOOK_S = 0.05
 
 
 class JobMonitor:
@@ -91,13 +93,15 @@ class JobMonitor:
         return master["master"], master["token"]
 
     def _ended_within(self, j_result: Any, limit: timedelta) -> bool:
-        unit = get_gateway().jvm.java.util.concurrent.TimeUnit.MILLISECONDS
-        try:
-            j_result.get(int(limit.total_seconds() * 1000), unit)
-        except Py4JJavaError as error:
-            name = error.java_exception.getClass().getName()
-            if name == "java.util.concurrent.TimeoutException":
+        """Whether the job ends in time. Python waits: Ctrl-C within a call into the JVM would break that."""
+        deadline_s = time.monotonic() + limit.total_seconds()
+        while not j_result.isDone():
+            if (remaining_s := deadline_s - time.monotonic()) <= 0:
                 return False
+            time.sleep(min(_LOOK_S, remaining_s))
+        try:
+            j_result.get()
+        except Py4JJavaError as error:
             raise JobFailed(first_cause(error.java_exception)) from None
         return True
 
