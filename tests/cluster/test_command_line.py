@@ -63,7 +63,7 @@ def test_a_job_from_its_plan_to_its_savepoint_and_on(cluster: StandaloneCluster,
         return done.stdout
 
     def trains() -> bool:
-        return "worker/1: rows_in" in command(cluster, work, "status", "line").stdout
+        return "begins with y = " in command(cluster, work, "logs", "line", "worker/1", *here).stdout
 
     refused = command(cluster, work, "plan", *here, "job.py", "--workers", "9")
     assert refused.returncode == 1
@@ -74,7 +74,7 @@ def test_a_job_from_its_plan_to_its_savepoint_and_on(cluster: StandaloneCluster,
     job, *_ = told("list", *here).splitlines()[1].split()
     assert told("list").splitlines()[1].split()[0] == job  # the configured cluster is this one
     eventually(trains, timeout_s=WITHIN_S)
-    assert "begins with y = " in told("logs", "line", "worker/1", *here)
+    assert "ML cluster line is RUNNING" in told("status", "line", *here)
 
     (savepoint,) = told("stop", "line", "--savepoint", "savepoints", *here).splitlines()
     assert savepoint.startswith(f"file:{work}/savepoints/savepoint-{job[:6]}-")
