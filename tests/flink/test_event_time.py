@@ -89,6 +89,7 @@ def test_a_row_without_rowtime_carries_the_time_of_its_batch(flink: Flink) -> No
         "worker",
         runner=program("watermark_probe"),
         input=timed(flink, 1_503, 1_000),
+        max_rows=64,
         output=Types.ROW_NAMED(["x"], [Types.LONG()]),
     )
     schema = (

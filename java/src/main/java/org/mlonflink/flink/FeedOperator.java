@@ -122,7 +122,7 @@ final class FeedOperator extends AbstractStreamOperator<Byte>
 
     @Override
     public void processWatermark(Watermark mark) throws Exception {
-        rows().send(FrameKind.WATERMARK, mark.getTimestamp());
+        rows().watermark(mark.getTimestamp());
     }
 
     @Override

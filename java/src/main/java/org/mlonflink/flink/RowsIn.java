@@ -3,6 +3,7 @@ package org.mlonflink.flink;
 import org.apache.flink.streaming.runtime.tasks.ProcessingTimeService;
 import org.apache.flink.table.data.RowData;
 import org.mlonflink.columns.FrameEncoder;
+import org.mlonflink.queue.FrameKind;
 import org.mlonflink.queue.Producer;
 
 /**
@@ -19,6 +20,8 @@ final class RowsIn {
     /** One in so many rows is timed, a power of two: to ask for the time takes half as long as to put in a row. */
     private static final int SAMPLED = 128;
 
+    private static final long NONE = Long.MIN_VALUE;
+
     /** Hears of what went into the queue. */
     interface Listener {
         /** So many rows went as one frame; encoding has taken {@code encodeNanos} since the start. */
@@ -34,6 +37,9 @@ final class RowsIn {
 
     private int rows;
     private long appendNanos;
+    /** The watermark that goes behind the rows gathered so far; {@link #NONE} without one. */
+    private long watermark = NONE;
+
     private boolean flushing;
     private boolean timerSet;
 
@@ -104,6 +110,26 @@ final class RowsIn {
             flushing = false;
         }
         listener.sent(count, bytes, appendNanos + frames.writeNanos());
+        sendWatermark();
+    }
+
+    /**
+     * Sends a watermark when the rows before it go: it cuts no frame short, and of several only the last is sent. Rows
+     * that come meanwhile go before it, which is as true of them.
+     */
+    void watermark(long timestamp) throws Exception {
+        watermark = timestamp;
+        if (encoder.rows() == 0) {
+            sendWatermark();
+        }
+    }
+
+    private void sendWatermark() throws Exception {
+        if (watermark != NONE) {
+            long timestamp = watermark;
+            watermark = NONE;
+            frames.send(FrameKind.WATERMARK, timestamp);
+        }
     }
 
     /** Sends a control frame behind all rows. */
