@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pyflink.java_gateway import get_gateway
 
 from ml_framework.errors import PlanError
+from ml_operator.embedded import is_embedded
 
 if TYPE_CHECKING:
     from pyflink.common import Configuration
@@ -63,8 +64,7 @@ class JobOptions:
             return str(named).lower()
         if self._get(self._checkpointing.CHECKPOINTS_DIRECTORY) is not None:
             return "filesystem"
-        embedded = self.env.get_string("execution.target", "local") == "local"
-        return "jobmanager" if embedded else None
+        return "jobmanager" if is_embedded(self.env) else None
 
     def restart_strategy(self) -> str | None:
         """The restart strategy, None where none is set."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ml_framework.errors import PlanError
 from ml_operator.capacity import DEFAULT_GROUP, GPU, no_room
+from ml_operator.embedded import is_embedded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,12 +66,11 @@ def check_slots(need: Need, options: Configuration) -> None:
     Raises:
         PlanError: with the need by group, what there is, and the options to change.
     """
-    target = options.get_string("execution.target", "local")
     scheduler = options.get_string(_SCHEDULER, "")
     problem = _unsized(need, scheduler)
-    if problem is None and target == "local":
+    if problem is None and is_embedded(options):
         problem = _embedded(need, options)
-    elif problem is None and target == "remote":
+    elif problem is None and options.get_string("execution.target", "") == "remote":
         host, port = options.get_string("rest.address", "localhost"), options.get_integer("rest.port", 8081)
         problem = _session(need, f"{host}:{port}")
     if problem is not None:

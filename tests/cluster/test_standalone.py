@@ -84,7 +84,7 @@ def test_two_examples_run_at_once(cluster: StandaloneCluster, tmp_path: Path) ->
     digits = submit(cluster, tmp_path, *example("digits_ps", tmp_path / "digits", "--epochs", "4"))
     check_flights(said(flights))
     output = said(digits)
-    assert "epoch  4 of 4  1,437 digits" in output
+    assert "chief[0] | epoch  4  1,437 digits" in output
     assert float(output.rpartition("accuracy=")[2]) > 0.9
     assert (tmp_path / "flights" / "model.pt").is_file()
     assert (tmp_path / "digits" / "digits.keras").is_file()

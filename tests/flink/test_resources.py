@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from contextlib import contextmanager
 from datetime import timedelta
@@ -85,8 +86,16 @@ def cluster_of(folder: Path, workers: int = 1, **settings: str) -> Iterator[Stan
     """A cluster whose TaskManagers have registered; settings with `__` for a dot and `_` for a dash."""
     named = {name.replace("__", ".").replace("_", "-"): value for name, value in settings.items()}
     with StandaloneCluster(folder / "cluster", workers=[Host()] * workers, settings=named) as cluster:
-        eventually(lambda: ask(cluster, "overview")["taskmanagers"] == workers, timeout_s=60)
+        eventually(lambda: registered(cluster) == workers, timeout_s=60)
         yield cluster
+
+
+def registered(cluster: StandaloneCluster) -> int:
+    """TaskManagers; none while the JobManager is being elected."""
+    try:
+        return int(ask(cluster, "overview")["taskmanagers"])
+    except urllib.error.HTTPError:
+        return 0
 
 
 def ask(cluster: StandaloneCluster, path: str) -> Any:

@@ -14,6 +14,7 @@ from pyflink.table import DataTypes, StreamTableEnvironment
 
 from ml_framework.runner import PythonRunner
 from ml_operator import AMConfig, JobConfig, MLJob, PlanError, RoleKind
+from ml_operator.bridge import environment_options
 from torch_integration import inference
 
 HAPPY = PythonRunner("ml_framework.testing.programs:happy")
@@ -249,6 +250,17 @@ def test_an_unsupported_column_type_is_named(job) -> None:
     nested = tables.sql_query("SELECT MAP['a', 1] AS m")
     with pytest.raises(PlanError, match=r"role 'worker': column 'm': .*flatten it in SQL"):
         planned.add_role("worker", runner=HAPPY, input=nested)
+
+
+def test_an_embedded_cluster_tells_metrics_of_this_second() -> None:
+    name = "metrics.fetcher.update-interval"
+    env, tables = environment()
+    MLJob(env, "test-job", table_env=tables).add_am_role()
+    assert environment_options(env).get_string(name, "") == "1 s"
+    env, tables = environment()
+    environment_options(env).set_string(name, "5 s")
+    MLJob(env, "test-job", table_env=tables).add_am_role()
+    assert environment_options(env).get_string(name, "") == "5 s"
 
 
 def test_queue_size_must_be_a_power_of_two() -> None:
