@@ -75,11 +75,6 @@ def environment_options(env: StreamExecutionEnvironment) -> Configuration:
     return Configuration(j_configuration=utils.getEnvironmentConfig(env._j_stream_execution_environment))
 
 
-def is_attached(env: StreamExecutionEnvironment) -> bool:
-    """Whether whoever submits a job waits for its end, as ``env.execute`` does: not with ``flink run -d``."""
-    return bool(environment_options(env).get_boolean("execution.attached", default_value=False))
-
-
 def python_options(env: StreamExecutionEnvironment) -> dict[str, str]:
     """What the job says of Python: interpreter, files, archives, requirements."""
     utils = get_gateway().jvm.org.apache.flink.python.util.PythonConfigUtil

@@ -280,8 +280,6 @@ class MLJob:
     ) -> None:
         """Wait for a submitted job to end, and show meanwhile how it gets on.
 
-        As ``env.execute``, it returns at once where the job was submitted by ``flink run -d``.
-
         On a terminal a table changes, elsewhere a line is printed now and then, to standard error; what the
         users' processes print stands above it.
 
@@ -297,8 +295,6 @@ class MLJob:
             JobFailed: the job failed; its message is the first cause, a user's traceback without Java frames.
             KeyboardInterrupt: Ctrl-C, after the job was cancelled.
         """
-        if not self._planner.attached:
-            return
         monitor = self._planner.monitor(client)
         if quiet:
             monitor.wait(on_status, every)

@@ -12,7 +12,7 @@ from ml_framework.errors import PlanError
 from ml_framework.runner.base import Program, Runner
 from ml_framework.spec import RoleKind
 from ml_operator import checks, embedded
-from ml_operator.bridge import Bridge, environment_options, is_attached
+from ml_operator.bridge import Bridge, environment_options
 from ml_operator.client import JobMonitor
 from ml_operator.plan import AMConfig, JobPlan, RolePlan
 from ml_operator.recovery import DefaultRestarts, JobOptions, check_checkpoint_storage
@@ -69,11 +69,6 @@ class Planner:
         self._restarts.apply(options)
         self._translation.add_master(master)
         self.plan = JobPlan(self.plan.name, master)
-
-    @property
-    def attached(self) -> bool:
-        """Whether whoever submits the job waits for its end."""
-        return is_attached(self._env)
 
     def monitor(self, client: JobClient) -> JobMonitor:
         """Watches the job that was submitted."""

@@ -21,7 +21,7 @@ GUESSES = "CREATE TEMPORARY TABLE guesses (y FLOAT, guess FLOAT) WITH ('connecto
 
 
 def main() -> None:
-    """Plan the job, start it, and wait for its end."""
+    """Plan the job, start it, and wait for its end where it has one."""
     chosen = _arguments()
     env = StreamExecutionEnvironment.get_execution_environment()
     tables = StreamTableEnvironment.create(env)
@@ -37,7 +37,9 @@ def main() -> None:
         input=tables.sql_query("SELECT x, CAST(2 * x + 1 AS FLOAT) AS y FROM numbers"),
         output=[("y", DataTypes.FLOAT()), ("guess", DataTypes.FLOAT())],
     )
-    job.wait(guesses.execute_insert("guesses").get_job_client(), rows=chosen.rows)
+    client = guesses.execute_insert("guesses").get_job_client()
+    if chosen.rows:
+        job.wait(client)
 
 
 def _arguments() -> argparse.Namespace:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from support.flink import Flink, make_flink, program
+from support.flink import make_flink, program
 
 from ml_framework.rpc.wire import NodeState
-from ml_operator.bridge import environment_options
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,13 +46,3 @@ def test_a_quiet_wait_says_nothing(tmp_path: Path, capsys: pytest.CaptureFixture
     )
     flink.job.wait(flink.submit(), quiet=True)
     assert "goodbye" not in capsys.readouterr().err
-
-
-def test_a_job_that_was_submitted_detached_is_not_waited_for(flink: Flink) -> None:
-    """As by `flink run -d`."""
-    flink.job.add_role("worker", runner=program("wait_for_stop"), input=flink.sequence(10))
-    client = flink.submit()
-    environment_options(flink.env).set_boolean("execution.attached", value=False)
-    flink.job.wait(client)
-    assert not client._j_job_client.getJobStatus().get().isTerminalState()
-    client.cancel().result()
