@@ -152,7 +152,8 @@ def _cast(subject: str, dtype: np.dtype[Any], array: NDArray[Any]) -> NDArray[An
     floats = array.dtype.kind == "f" and dtype.kind == "f"
     if not np.can_cast(array.dtype, dtype, "same_kind" if floats else "safe"):
         raise EmitError(
-            f"{subject} takes {dtype}, {array.dtype} may not fit: convert it with .astype({dtype})"
+            f"{subject} takes {dtype}, {array.dtype} may not fit: convert it to {dtype}, or declare "
+            f"a column that takes {array.dtype}"
         )
     try:
         with np.errstate(over="raise"):

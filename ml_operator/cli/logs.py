@@ -40,6 +40,8 @@ def show(word: str, node: str, address: str | None, *, lines: int, follow: bool)
         piece = LogPiece(b"", 0, 0, path="")  # it will come
     _write(piece.text)
     if not follow:
+        if not piece.size:
+            typer.echo(f"mlflink: {node} has printed nothing yet", err=True)
         return
     try:
         _follow(master, wanted, piece)

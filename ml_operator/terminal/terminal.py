@@ -67,6 +67,8 @@ class Terminal:
 
     def show(self, status: ClusterStatus) -> None:
         """Show `status`."""
+        if self.last is not None and _execution(status) > _execution(self.last):
+            self._print(f"{status.job} has failed, and Flink has started it again; Ctrl-C ends it")
         self.last = status
         self._pace.take(self._clock(), status)
         if self._live is not None:
@@ -91,3 +93,8 @@ class Terminal:
 
     def _print(self, line: str) -> None:
         self._console.print(line, soft_wrap=True, markup=False, highlight=False)
+
+
+def _execution(status: ClusterStatus) -> int:
+    """Flink's attempt at the job."""
+    return max((node.token.execution for node in status.nodes), default=0)

@@ -159,3 +159,12 @@ def test_what_user_code_names_is_no_markup() -> None:
     assert "worker[0] | [red]hot[/red]" in text
     assert "KeyError: '[/bold]'" in text
     assert "[bold] 1" in text
+
+
+def test_a_restart_of_the_job_is_told_once(plain) -> None:
+    """Else a job that fails again and again would look like one that runs."""
+    shown = plain()
+    with shown.terminal:
+        again = [cluster(node(0, token=Token(1, process))) for process in (0, 1)]
+        shown.show(cluster(node(0)), cluster(node(0)), *again)
+    assert shown.text.count("flights has failed, and Flink has started it again; Ctrl-C ends it\n") == 1
