@@ -32,7 +32,7 @@ java:
 $(STAMP): pyproject.toml constraints.txt hatch_build.py | java
 	@echo "==> creating the environment in $(VENV) (a few minutes the first time)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt "hatchling>=1.27,<2" editables apache-flink-libraries
+	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt "hatchling>=1.27,<2" editables setuptools wheel apache-flink-libraries
 	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt --no-build-isolation -e ".[torch,tensorflow,onnx,tensorboard,remote,example,bench,docs,dev]"
 	@touch $@
 
