@@ -11,6 +11,8 @@ import org.apache.flink.streaming.api.operators.OneInputStreamOperator;
 import org.apache.flink.streaming.api.operators.StreamOperatorParameters;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.util.IOUtils;
+import org.mlonflink.node.GuardedProcess;
+import org.mlonflink.node.NodeFailure;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -58,9 +60,9 @@ final class AmOperator extends AbstractStreamOperator<Byte>
         python = settings.environment(getRuntimeContext());
         try {
             process = new GuardedProcess(
-                    "application master", python, "ml_framework.master", settings.grace(), LOG, this);
+                    "application master", python.interpreter, "ml_framework.master", settings.grace(), LOG, this);
         } catch (IOException error) {
-            throw new NodeFailure("the application master could not be started with " + python.python + ": "
+            throw new NodeFailure("the application master could not be started with " + python.interpreter.path() + ": "
                     + error.getMessage());
         }
         Host host = Host.of(getRuntimeContext().getTaskManagerRuntimeInfo());

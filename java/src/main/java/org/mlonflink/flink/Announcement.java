@@ -17,6 +17,7 @@ import org.apache.flink.core.execution.JobClient;
 import org.apache.flink.core.execution.JobListener;
 import org.apache.flink.runtime.minicluster.MiniCluster;
 import org.apache.flink.runtime.minicluster.MiniClusterJobClient;
+import org.mlonflink.node.Json;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 

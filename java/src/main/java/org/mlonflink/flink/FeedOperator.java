@@ -11,8 +11,13 @@ import org.apache.flink.streaming.api.operators.StreamOperatorParameters;
 import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
+import org.apache.flink.streaming.runtime.tasks.ProcessingTimeService;
 import org.apache.flink.table.data.RowData;
+import org.apache.flink.util.function.ThrowingRunnable;
 import org.mlonflink.columns.FrameEncoder;
+import org.mlonflink.node.NodeFailure;
+import org.mlonflink.node.NodeSettings;
+import org.mlonflink.node.RowsIn;
 import org.mlonflink.queue.FrameKind;
 
 /**
@@ -60,10 +65,7 @@ final class FeedOperator extends AbstractStreamOperator<Byte>
         key = Feed.key(getRuntimeContext().getJobInfo().getJobId(), settings, getRuntimeContext().getTaskInfo());
         opening = Feed.of(key);
         opening.thenRun(rung::post);
-        getProcessingTimeService()
-                .registerTimer(
-                        getProcessingTimeService().getCurrentProcessingTime() + PATIENCE.toMillis(),
-                        time -> checkTogether());
+        after(PATIENCE.toMillis(), this::checkTogether);
     }
 
     private void checkTogether() throws NodeFailure {
@@ -84,7 +86,7 @@ final class FeedOperator extends AbstractStreamOperator<Byte>
                     feed.queue,
                     new FrameEncoder(settings.inputLayout()),
                     this::awaitMail,
-                    getProcessingTimeService(),
+                    this::after,
                     settings.maxDelayMillis(),
                     this::sent);
             feed.attach(rung::post);
@@ -98,6 +100,11 @@ final class FeedOperator extends AbstractStreamOperator<Byte>
             waiting.awaitMail();
         }
         return !feed.ended();
+    }
+
+    private void after(long millis, ThrowingRunnable<Exception> callback) {
+        ProcessingTimeService clock = getProcessingTimeService();
+        clock.registerTimer(clock.getCurrentProcessingTime() + millis, time -> callback.run());
     }
 
     /** Rows leave this task by the queue: Flink counts none, and shows what is counted here. */

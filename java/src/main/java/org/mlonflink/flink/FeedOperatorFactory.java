@@ -6,6 +6,7 @@ import org.apache.flink.streaming.api.operators.StreamOperator;
 import org.apache.flink.streaming.api.operators.StreamOperatorParameters;
 import org.apache.flink.streaming.api.operators.legacy.YieldingOperatorFactory;
 import org.apache.flink.table.data.RowData;
+import org.mlonflink.node.NodeSettings;
 
 /**
  * Travels with the job graph and makes one {@link FeedOperator} a subtask. As it waits by yielding, Flink does not chain

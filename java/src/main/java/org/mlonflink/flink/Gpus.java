@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Properties;
 import java.util.Set;
 import org.apache.flink.api.common.externalresource.ExternalResourceInfo;
+import org.mlonflink.node.NodeFailure;
 
 /**
  * GPUs of this TaskManager that one node has to itself, until it closes them. Flink sees to it that a TaskManager has

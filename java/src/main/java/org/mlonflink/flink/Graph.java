@@ -23,6 +23,8 @@ import org.apache.flink.table.data.RowData;
 import org.apache.flink.table.runtime.typeutils.InternalTypeInfo;
 import org.apache.flink.table.types.logical.LogicalType;
 import org.apache.flink.table.types.logical.RowType;
+import org.mlonflink.node.Json;
+import org.mlonflink.node.NodeSettings;
 
 /**
  * What the planner calls to put roles into a job graph. It has instance methods only because the planner reaches it

@@ -6,6 +6,7 @@ import org.apache.flink.runtime.operators.coordination.CoordinationResponse;
 import org.apache.flink.runtime.operators.coordination.OperatorEvent;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.ObjectNode;
 import org.apache.flink.streaming.api.operators.collect.CollectCoordinationResponse;
+import org.mlonflink.node.Json;
 
 /**
  * Where the application master of one execution attempt listens, and the token that it asks for.

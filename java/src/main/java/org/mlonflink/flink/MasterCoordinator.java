@@ -10,6 +10,7 @@ import org.apache.flink.runtime.operators.coordination.CoordinationRequestHandle
 import org.apache.flink.runtime.operators.coordination.CoordinationResponse;
 import org.apache.flink.runtime.operators.coordination.OperatorCoordinator;
 import org.apache.flink.runtime.operators.coordination.OperatorEvent;
+import org.mlonflink.node.NodeFailure;
 
 /**
  * Hears from the AM's operator where the application master is, and answers that to node operators and to the job's

@@ -6,6 +6,7 @@ import java.util.Map;
 import java.util.StringJoiner;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.ObjectNode;
 import org.apache.flink.streaming.api.operators.StreamingRuntimeContext;
+import org.mlonflink.node.Json;
 
 /**
  * What the planner says of the application master. The roles of the job become known while it is planned, after the

@@ -14,6 +14,7 @@ import org.apache.flink.runtime.metrics.groups.TaskIOMetricGroup;
 import org.apache.flink.runtime.state.StateInitializationContext;
 import org.apache.flink.runtime.state.StateSnapshotContext;
 import org.apache.flink.runtime.taskmanager.TaskManagerRuntimeInfo;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.JsonNode;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.ObjectNode;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperatorV2;
 import org.apache.flink.streaming.api.operators.BoundedMultiInput;
@@ -25,6 +26,14 @@ import org.apache.flink.table.data.RowData;
 import org.apache.flink.util.IOUtils;
 import org.apache.flink.util.function.ThrowingRunnable;
 import org.mlonflink.columns.FrameDecoder;
+import org.mlonflink.node.Bell;
+import org.mlonflink.node.FramesIn;
+import org.mlonflink.node.IdleAgents;
+import org.mlonflink.node.Json;
+import org.mlonflink.node.NodeDirectory;
+import org.mlonflink.node.NodeFailure;
+import org.mlonflink.node.NodeProcess;
+import org.mlonflink.node.NodeSettings;
 import org.mlonflink.queue.Consumer;
 import org.mlonflink.queue.FrameKind;
 import org.mlonflink.queue.Producer;
@@ -45,7 +54,7 @@ import org.mlonflink.queue.Producer;
  * read elsewhere.
  */
 final class NodeOperator extends AbstractStreamOperatorV2<RowData>
-        implements MultipleInputStreamOperator<RowData>, BoundedMultiInput, NodeProcess.Ends {
+        implements MultipleInputStreamOperator<RowData>, BoundedMultiInput, NodeProcess.Listener {
     private static final long serialVersionUID = 1L;
     private static final int FEED_INPUT = 1;
 
@@ -112,11 +121,14 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
                 settings.pythonOptions(), settings.python(), settings.pythonPath(), getRuntimeContext());
         Duration grace = Duration.ofMillis(settings.graceMillis());
         IdleAgents idle = settings.standby() && python.lasts() ? IdleAgents.of(getRuntimeContext()) : null;
-        process = new NodeProcess(name, python, assignment(task), grace, idle, numbers, this);
-        process.findMaster(
-                parameters.getContainingTask().getEnvironment().getOperatorCoordinatorEventGateway(),
-                getOperatorID(),
-                task.getAttemptNumber());
+        process = new NodeProcess(name, python.interpreter, assignment(task), grace, idle, this);
+        new MasterSearch(
+                        name,
+                        process,
+                        parameters.getContainingTask().getEnvironment().getOperatorCoordinatorEventGateway(),
+                        getOperatorID(),
+                        task.getAttemptNumber())
+                .ask();
         new Mail(mailbox, this::restore, "restore the node's state").post();
     }
 
@@ -345,7 +357,13 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
     // ---------------------------------------------------------------------------------------------- the node's end
 
     @Override
-    public void measured() {
+    public void heard() {
+        numbers.heard();
+    }
+
+    @Override
+    public void measured(JsonNode event) {
+        numbers.take(event);
         draining.post(); // counts
     }
 

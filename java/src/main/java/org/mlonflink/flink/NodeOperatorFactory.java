@@ -7,6 +7,7 @@ import org.apache.flink.streaming.api.operators.CoordinatedOperatorFactory;
 import org.apache.flink.streaming.api.operators.StreamOperator;
 import org.apache.flink.streaming.api.operators.StreamOperatorParameters;
 import org.apache.flink.table.data.RowData;
+import org.mlonflink.node.NodeSettings;
 
 /** Travels with the job graph and makes one {@link NodeOperator} a subtask. */
 final class NodeOperatorFactory extends AbstractStreamOperatorFactory<RowData>

@@ -16,6 +16,8 @@ import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.runtime.execution.Environment;
 import org.apache.flink.runtime.state.memory.MemoryBackendCheckpointStorageAccess;
 import org.apache.flink.util.IOUtils;
+import org.mlonflink.node.FramesIn;
+import org.mlonflink.node.NodeFailure;
 import org.mlonflink.state.AwaitedState;
 import org.mlonflink.state.NodeState;
 import org.mlonflink.state.NodeStateSerializer;

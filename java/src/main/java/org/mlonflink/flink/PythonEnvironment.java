@@ -10,6 +10,7 @@ import org.apache.flink.python.PythonOptions;
 import org.apache.flink.python.env.PythonDependencyInfo;
 import org.apache.flink.python.env.process.ProcessPythonEnvironmentManager;
 import org.apache.flink.streaming.api.operators.StreamingRuntimeContext;
+import org.mlonflink.node.Interpreter;
 
 /**
  * The interpreter and the environment variables of an agent.
@@ -18,18 +19,13 @@ import org.apache.flink.streaming.api.operators.StreamingRuntimeContext;
  * lays them out; else the agent runs on the interpreter that planned the job.
  */
 final class PythonEnvironment implements AutoCloseable {
-    final String python;
-    final Map<String, String> variables;
-    /** Where processes run: among the job's archives, null without any. */
-    final Path directory;
+    /** Its processes run among the job's archives, if there are any. */
+    final Interpreter interpreter;
 
     private final ProcessPythonEnvironmentManager manager;
 
-    private PythonEnvironment(
-            String python, Map<String, String> variables, Path directory, ProcessPythonEnvironmentManager manager) {
-        this.python = python;
-        this.variables = variables;
-        this.directory = directory;
+    private PythonEnvironment(Interpreter interpreter, ProcessPythonEnvironmentManager manager) {
+        this.interpreter = interpreter;
         this.manager = manager;
     }
 
@@ -46,7 +42,7 @@ final class PythonEnvironment implements AutoCloseable {
                 && dependencies.getPythonPath().isEmpty();
         String python = configuration.getOptional(PythonOptions.PYTHON_EXECUTABLE).orElse(planned);
         if (none) {
-            return new PythonEnvironment(python, withPath(pythonPath), null, null);
+            return new PythonEnvironment(Interpreter.of(python, pythonPath), null);
         }
         ProcessPythonEnvironmentManager manager = new ProcessPythonEnvironmentManager(
                 dependencies,
@@ -59,20 +55,13 @@ final class PythonEnvironment implements AutoCloseable {
         variables.remove("python"); // PyFlink's name for the interpreter
         String archives = variables.get(ProcessPythonEnvironmentManager.PYTHON_WORKING_DIR);
         Path directory = archives == null ? null : Path.of(archives);
-        return new PythonEnvironment(inArchives(python, directory), variables, directory, manager);
+        return new PythonEnvironment(new Interpreter(inArchives(python, directory), variables, directory), manager);
     }
 
     /** `venv.zip/venv/bin/python` is in an archive of that name. */
     private static String inArchives(String python, Path archives) {
         Path path = archives == null ? null : archives.resolve(python);
         return path != null && Files.isExecutable(path) ? path.toString() : python;
-    }
-
-    /** PYTHONPATH with `path` behind what is set already. */
-    static Map<String, String> withPath(String path) {
-        String inherited = System.getenv("PYTHONPATH");
-        boolean alone = inherited == null || inherited.isEmpty();
-        return Map.of("PYTHONPATH", alone ? path : inherited + ":" + path);
     }
 
     /** Whether it is there after this is closed: nothing was laid out. */

@@ -8,6 +8,7 @@ import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
 import org.apache.flink.table.data.RowData;
 import org.mlonflink.columns.FrameDecoder;
+import org.mlonflink.node.NodeSettings;
 import org.mlonflink.queue.Consumer;
 import org.mlonflink.queue.FrameKind;
 

@@ -1,18 +1,18 @@
-package org.mlonflink.flink;
+package org.mlonflink.node;
 
 import java.time.Duration;
 
 /** Waiting that an interruption does not end, but that does not forget it either. */
-final class Uninterrupted {
+public final class Uninterrupted {
     private Uninterrupted() {}
 
     /** Something that can be waited for, so many nanoseconds; false when they have passed first. */
-    interface Wait {
+    public interface Wait {
         boolean within(long nanos) throws InterruptedException;
     }
 
     /** Waits for `limit` at the longest; false when it has passed first. */
-    static boolean within(Duration limit, Wait wait) {
+    public static boolean within(Duration limit, Wait wait) {
         long deadline = System.nanoTime() + limit.toNanos();
         boolean interrupted = Thread.interrupted();
         try {

@@ -1,4 +1,4 @@
-package org.mlonflink.flink;
+package org.mlonflink.node;
 
 import java.io.IOException;
 import java.net.StandardProtocolFamily;
@@ -27,7 +27,7 @@ import org.slf4j.LoggerFactory;
  * <p>Threads: one thread of its own accepts and reads, and calls {@code onRing}. {@link #ring} may be called from any
  * thread and never blocks.
  */
-final class Bell implements Doorbell, AutoCloseable {
+public final class Bell implements Doorbell, AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Bell.class);
 
     private static final int MAX_ADDRESS_BYTES = 107; // sun_path has 108, one of them for the end
@@ -41,7 +41,8 @@ final class Bell implements Doorbell, AutoCloseable {
 
     private volatile SocketChannel peer;
 
-    Bell(Path path, String name, Runnable onRing, Consumer<NodeFailure> onBroken) throws IOException {
+    /** Listens at `path` once it is told to start. */
+    public Bell(Path path, String name, Runnable onRing, Consumer<NodeFailure> onBroken) throws IOException {
         this.onRing = onRing;
         this.onBroken = onBroken;
         this.selector = Selector.open();
@@ -82,7 +83,7 @@ final class Bell implements Doorbell, AutoCloseable {
     }
 
     /** Begins to listen; whoever {@code onRing} tells must be there. */
-    void start() {
+    public void start() {
         thread.start();
     }
 

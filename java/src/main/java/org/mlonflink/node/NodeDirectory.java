@@ -1,4 +1,4 @@
-package org.mlonflink.flink;
+package org.mlonflink.node;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -15,13 +15,13 @@ import org.slf4j.LoggerFactory;
  * A node's private folder, with the files of its queues: in shared memory, or in a temporary folder where there is none
  * or too little of it. Each node finds out for itself: those of one host may lie in both.
  */
-final class NodeDirectory implements AutoCloseable {
+public final class NodeDirectory implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(NodeDirectory.class);
     private static final Path SHARED_MEMORY = Path.of("/dev/shm");
 
-    final Path path;
-    final QueueFile in;
-    final QueueFile out;
+    public final Path path;
+    public final QueueFile in;
+    public final QueueFile out;
 
     private NodeDirectory(Path parent, String prefix, int inBytes, int outBytes) throws IOException {
         this.path = Files.createTempDirectory(
@@ -36,7 +36,7 @@ final class NodeDirectory implements AutoCloseable {
     }
 
     /** Makes a folder that is like no other and begins with `prefix`, with queues of so many bytes. */
-    static NodeDirectory create(String prefix, int inBytes, int outBytes, String temporary) throws IOException {
+    public static NodeDirectory create(String prefix, int inBytes, int outBytes, String temporary) throws IOException {
         long bytes = (long) inBytes + outBytes;
         if (Files.isWritable(SHARED_MEMORY)) {
             try {

@@ -1,4 +1,4 @@
-package org.mlonflink.flink;
+package org.mlonflink.node;
 
 import java.io.Serializable;
 import java.util.Map;
@@ -27,7 +27,7 @@ import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.Obje
  * @param standby whether agents stay for the next attempt, with an interpreter that is kept ready
  * @param gpus that each node has to itself
  */
-record NodeSettings(
+public record NodeSettings(
         String job,
         String role,
         int parallelism,
@@ -48,7 +48,8 @@ record NodeSettings(
         int gpus)
         implements Serializable {
 
-    static NodeSettings parse(ObjectNode json) {
+    /** What the planner wrote. */
+    public static NodeSettings parse(ObjectNode json) {
         return new NodeSettings(
                 json.get("job").asText(),
                 json.get("role").asText(),

@@ -1,4 +1,4 @@
-package org.mlonflink.flink;
+package org.mlonflink.node;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -12,14 +12,15 @@ import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.json.Json
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.ObjectNode;
 
 /** JSON lines, as spoken with the Python processes. */
-final class Json {
+public final class Json {
     /** Python writes NaN and infinities as such. */
     private static final ObjectMapper MAPPER =
             JsonMapper.builder().enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS).build();
 
     private Json() {}
 
-    static ObjectNode object(String text) {
+    /** The object that `text` holds. */
+    public static ObjectNode object(String text) {
         try {
             return (ObjectNode) MAPPER.readTree(text);
         } catch (IOException error) {
@@ -27,18 +28,20 @@ final class Json {
         }
     }
 
-    static ObjectNode object() {
+    /** An empty one. */
+    public static ObjectNode object() {
         return MAPPER.createObjectNode();
     }
 
     /** The members of an object whose values are texts. */
-    static Map<String, String> strings(JsonNode object) {
+    public static Map<String, String> strings(JsonNode object) {
         Map<String, String> map = new HashMap<>();
         object.properties().forEach(entry -> map.put(entry.getKey(), entry.getValue().asText()));
         return map;
     }
 
-    static String line(JsonNode node) {
+    /** On one line. */
+    public static String line(JsonNode node) {
         try {
             return MAPPER.writeValueAsString(node);
         } catch (JsonProcessingException error) {

@@ -1,4 +1,4 @@
-package org.mlonflink.flink;
+package org.mlonflink.node;
 
 import java.io.BufferedReader;
 import java.io.BufferedWriter;
@@ -22,9 +22,9 @@ import org.slf4j.Logger;
  * event in order and then once with its exit, after the last event. Another listener may take its place while the
  * process has nothing to say.
  */
-final class GuardedProcess implements AutoCloseable {
+public final class GuardedProcess implements AutoCloseable {
     /** Gets what the process says. */
-    interface Listener {
+    public interface Listener {
         void event(JsonNode event);
 
         /** `how` it ended, in words. */
@@ -42,12 +42,12 @@ final class GuardedProcess implements AutoCloseable {
     private volatile Listener listener;
 
     /** Runs a Python module, by `python -m`. */
-    GuardedProcess(
-            String name, PythonEnvironment python, String module, Duration grace, Logger log, Listener listener)
+    public GuardedProcess(
+            String name, Interpreter python, String module, Duration grace, Logger log, Listener listener)
             throws IOException {
-        ProcessBuilder builder = new ProcessBuilder(python.python, "-m", module);
-        builder.environment().putAll(python.variables);
-        builder.directory(python.directory == null ? null : python.directory.toFile());
+        ProcessBuilder builder = new ProcessBuilder(python.path(), "-m", module);
+        builder.environment().putAll(python.variables());
+        builder.directory(python.directory() == null ? null : python.directory().toFile());
         this.process = builder.start();
         this.grace = grace;
         this.listener = listener;
@@ -69,7 +69,7 @@ final class GuardedProcess implements AutoCloseable {
     }
 
     /** Sends one message; a process that is gone does not hear it, which its exit tells. */
-    synchronized void send(JsonNode message) {
+    public synchronized void send(JsonNode message) {
         try {
             input.write(Json.line(message));
             input.write('\n');
@@ -81,7 +81,7 @@ final class GuardedProcess implements AutoCloseable {
     }
 
     /** Asks the process by `message` to end, and gives it its grace to do so before it is closed. */
-    void stop(JsonNode message) {
+    public void stop(JsonNode message) {
         send(message);
         waitForExit(grace);
         close();

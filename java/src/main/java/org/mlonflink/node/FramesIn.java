@@ -1,4 +1,4 @@
-package org.mlonflink.flink;
+package org.mlonflink.node;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -8,9 +8,9 @@ import org.mlonflink.queue.Producer;
 import org.mlonflink.state.NodeState;
 
 /** Puts whole frames into the in-queue, waiting for room. A frame that nobody will read is dropped. */
-final class FramesIn {
+public final class FramesIn {
     /** Runs mails until something may have changed; false when nobody will ever read. */
-    interface Waiting {
+    public interface Waiting {
         boolean await() throws Exception;
     }
 
@@ -18,7 +18,8 @@ final class FramesIn {
     private final Waiting waiting;
     private long writeNanos;
 
-    FramesIn(Producer queue, Waiting waiting) {
+    /** Whoever puts frames into `queue` waits by `waiting`. */
+    public FramesIn(Producer queue, Waiting waiting) {
         this.queue = queue;
         this.waiting = waiting;
     }
@@ -55,13 +56,13 @@ final class FramesIn {
     }
 
     /** Sends a control frame. */
-    void send(int kind, long number) throws Exception {
+    public void send(int kind, long number) throws Exception {
         ByteBuffer payload = ByteBuffer.allocate(Long.BYTES).order(ByteOrder.LITTLE_ENDIAN);
         offer(kind, payload.putLong(0, number));
     }
 
     /** Sends a piece of state: its length, then its bytes in as many frames as they need. */
-    void send(NodeState state) throws Exception {
+    public void send(NodeState state) throws Exception {
         long length = state.length();
         send(FrameKind.STATE, length);
         byte[] chunk = new byte[(int) Math.min(queue.maxRecord(), length)];
@@ -75,7 +76,7 @@ final class FramesIn {
     }
 
     /** Says that no more rows come; a process that is started anew behind the frame that says so finds it, too. */
-    void sendEnd() throws Exception {
+    public void sendEnd() throws Exception {
         offer(FrameKind.END, ByteBuffer.allocate(0));
         queue.endOfStream();
     }

@@ -1,4 +1,4 @@
-package org.mlonflink.flink;
+package org.mlonflink.node;
 
 /**
  * A failure that was told by Python. It prints as its message alone, without Java frames, so that the last "Caused
@@ -7,6 +7,7 @@ package org.mlonflink.flink;
 public final class NodeFailure extends Exception {
     private static final long serialVersionUID = 1L;
 
+    /** `cause` as Python told it. */
     public NodeFailure(String cause) {
         super(cause, null, false, false);
     }

@@ -1,4 +1,4 @@
-package org.mlonflink.flink;
+package org.mlonflink.node;
 
 /** Words for the exit code of a process. */
 final class Exit {

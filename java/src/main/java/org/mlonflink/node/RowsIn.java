@@ -1,7 +1,7 @@
-package org.mlonflink.flink;
+package org.mlonflink.node;
 
-import org.apache.flink.streaming.runtime.tasks.ProcessingTimeService;
 import org.apache.flink.table.data.RowData;
+import org.apache.flink.util.function.ThrowingRunnable;
 import org.mlonflink.columns.FrameEncoder;
 import org.mlonflink.queue.FrameKind;
 import org.mlonflink.queue.Producer;
@@ -16,14 +16,19 @@ import org.mlonflink.queue.Producer;
  * <p>Used on the task thread only; a wait for room runs mails, among them this class's timer and {@link #onRing}, which
  * is why {@link #flush} says when it is under way.
  */
-final class RowsIn {
+public final class RowsIn {
     /** One in so many rows is timed, a power of two: to ask for the time takes half as long as to put in a row. */
     private static final int SAMPLED = 128;
 
     private static final long NONE = Long.MIN_VALUE;
 
+    /** Calls back once, so many milliseconds from now, as all else is called here. */
+    public interface Timer {
+        void after(long millis, ThrowingRunnable<Exception> callback);
+    }
+
     /** Hears of what went into the queue. */
-    interface Listener {
+    public interface Listener {
         /** So many rows went as one frame; encoding has taken {@code encodeNanos} since the start. */
         void sent(int rows, int bytes, long encodeNanos);
     }
@@ -31,7 +36,7 @@ final class RowsIn {
     private final Producer queue;
     private final FramesIn frames;
     private final FrameEncoder encoder;
-    private final ProcessingTimeService clock;
+    private final Timer timer;
     private final long maxDelayMillis;
     private final Listener listener;
 
@@ -43,22 +48,24 @@ final class RowsIn {
     private boolean flushing;
     private boolean timerSet;
 
-    RowsIn(
+    /** Sends frames of `encoder` into `queue`, and waits for room by `waiting`. */
+    public RowsIn(
             Producer queue,
             FrameEncoder encoder,
             FramesIn.Waiting waiting,
-            ProcessingTimeService clock,
+            Timer timer,
             long maxDelayMillis,
             Listener listener) {
         this.queue = queue;
         this.frames = new FramesIn(queue, waiting);
         this.encoder = encoder;
-        this.clock = clock;
+        this.timer = timer;
         this.maxDelayMillis = maxDelayMillis;
         this.listener = listener;
     }
 
-    void add(RowData row, long timestamp) throws Exception {
+    /** Adds a row, which is copied; {@link Long#MIN_VALUE} is no timestamp. Sends the frame where it is time. */
+    public void add(RowData row, long timestamp) throws Exception {
         if ((++rows & (SAMPLED - 1)) == 0) {
             appendTimed(row, timestamp);
         } else {
@@ -70,7 +77,7 @@ final class RowsIn {
             onRing();
         } else if (!timerSet) {
             timerSet = true;
-            clock.registerTimer(clock.getCurrentProcessingTime() + maxDelayMillis, time -> onTimer());
+            timer.after(maxDelayMillis, this::onTimer);
         }
     }
 
@@ -82,8 +89,13 @@ final class RowsIn {
         appendNanos += Math.max(0, System.nanoTime() - begun - (begun - before)) * SAMPLED;
     }
 
+    /** Whether a frame is under way, and waits for room. */
+    public boolean isFlushing() {
+        return flushing;
+    }
+
     /** The process has perhaps done with a frame. */
-    void onRing() throws Exception {
+    public void onRing() throws Exception {
         if (maxDelayMillis == 0 && !flushing && encoder.rows() > 0 && queue.armForEmpty()) {
             flush();
         }
@@ -97,7 +109,7 @@ final class RowsIn {
     }
 
     /** Sends the rows gathered so far; waits for room. */
-    void flush() throws Exception {
+    public void flush() throws Exception {
         if (encoder.rows() == 0) {
             return;
         }
@@ -117,7 +129,7 @@ final class RowsIn {
      * Sends a watermark when the rows before it go: it cuts no frame short, and of several only the last is sent. Rows
      * that come meanwhile go before it, which is as true of them.
      */
-    void watermark(long timestamp) throws Exception {
+    public void watermark(long timestamp) throws Exception {
         watermark = timestamp;
         if (encoder.rows() == 0) {
             sendWatermark();
@@ -133,7 +145,7 @@ final class RowsIn {
     }
 
     /** Sends a control frame behind all rows. */
-    void send(int kind, long number) throws Exception {
+    public void send(int kind, long number) throws Exception {
         flush();
         frames.send(kind, number);
     }

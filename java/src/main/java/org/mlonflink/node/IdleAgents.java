@@ -1,4 +1,4 @@
-package org.mlonflink.flink;
+package org.mlonflink.node;
 
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -13,7 +13,7 @@ import org.apache.flink.streaming.api.operators.StreamingRuntimeContext;
  * <p>They outlast tasks, so no task ends them: that is done when the TaskManager lets go of the job's classes, which it
  * keeps over a failover and not over the job's end.
  */
-final class IdleAgents {
+public final class IdleAgents {
     private static final Map<String, IdleAgents> JOBS = new ConcurrentHashMap<>();
 
     private final Map<String, Deque<GuardedProcess>> byRole = new HashMap<>();
@@ -22,7 +22,7 @@ final class IdleAgents {
     private IdleAgents() {}
 
     /** Those of the job that `context` belongs to. */
-    static IdleAgents of(StreamingRuntimeContext context) {
+    public static IdleAgents of(StreamingRuntimeContext context) {
         String job = context.getJobInfo().getJobId().toString();
         IdleAgents agents = JOBS.computeIfAbsent(job, key -> new IdleAgents());
         context.registerUserCodeClassLoaderReleaseHookIfAbsent("idle agents of " + job, () -> {
