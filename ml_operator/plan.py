@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, get_args
 
-from ml_framework.codec.layout import DTYPES, Block
 from ml_framework.config import PageAccess
 from ml_framework.errors import PlanError
 from ml_framework.spec import JobSpec, RoleSpec
@@ -17,10 +16,6 @@ if TYPE_CHECKING:
     from ml_framework.runner.base import Program
 
 _LAST_PORT = (1 << 16) - 1
-_SMALLEST_QUEUE_BYTES = 1 << 18
-_LARGEST_QUEUE_BYTES = 1 << 26
-_FRAMES_IN_A_QUEUE = 8
-_BYTES_OF_A_STRING = 32
 
 
 @dataclass(frozen=True)
@@ -108,16 +103,3 @@ class JobPlan:
     def spec(self) -> JobSpec:
         """What the AM gets to know."""
         return JobSpec(self.name, tuple(role.spec for role in self.roles))
-
-
-def queue_bytes(layout: Layout | None) -> int:
-    """Capacity of a queue for frames of `layout`: eight full frames, rounded up to a power of two."""
-    if layout is None:
-        return _SMALLEST_QUEUE_BYTES
-    row = sum(max(len(block.fields), block.width) * _bytes_of_a_value(block) for block in layout.blocks)
-    wanted = 1 << (row * layout.max_rows * _FRAMES_IN_A_QUEUE).bit_length()
-    return min(max(wanted, _SMALLEST_QUEUE_BYTES), _LARGEST_QUEUE_BYTES)
-
-
-def _bytes_of_a_value(block: Block) -> int:
-    return DTYPES[block.storage].itemsize if block.storage in DTYPES else _BYTES_OF_A_STRING

@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import os
 import re
 import sys
-import tempfile
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import cloudpickle
-
 from ml_framework import config as configs
 from ml_framework.errors import PlanError
+from ml_framework.node.settings import assignment, grace_ms, node_settings, pickled
 from ml_operator import announced
 from ml_operator.bridge import Bridge, python_options
-from ml_operator.plan import AMConfig, JobPlan, RolePlan, queue_bytes
 from ml_operator.slots import Need
 
 if TYPE_CHECKING:
     from pyflink.datastream import StreamExecutionEnvironment
 
     from ml_framework.config import JobConfig
+    from ml_operator.plan import AMConfig, JobPlan, RolePlan
     from ml_operator.table import RowStream
-
-_KILL_MARGIN_MS = 3_000
-"""What a guarded process gets beyond its own grace before it is killed from outside."""
 
 
 class Translation:
@@ -111,13 +105,11 @@ class Translation:
         return self._bridge.graph.partition(rows.j_stream, rows.j_row_type, column, role.spec.parallelism)
 
     def _common_settings(self) -> dict[str, Any]:
-        grace = self._config.timeouts.stop_grace.total_seconds()
         return {
             "job": self._key,
             "python": python_options(self._env).get("python.executable", sys.executable),
             "python_path": _script_path(),
             "python_options": python_options(self._env),
-            "grace_ms": int(grace * 1000) + _KILL_MARGIN_MS,
         }
 
     def _master_settings(self, master: AMConfig) -> dict[str, Any]:
@@ -128,21 +120,16 @@ class Translation:
             "port": master.port,
             "page": master.page,
             "page_port": master.page_port,
-            "machine": None if machine is None else _pickled(machine),
+            "machine": None if machine is None else pickled(machine),
         }
-        return {**self._common_settings(), "configuration": configuration}
+        return {
+            **self._common_settings(),
+            "grace_ms": grace_ms(self._config.timeouts),
+            "configuration": configuration,
+        }
 
     def _role_settings(self, role: RolePlan, uid: str) -> dict[str, Any]:
-        assignment = {
-            "job_name": self._name,
-            "role": role.name,
-            "parallelism": role.spec.parallelism,
-            "log_dir": self._config.log_dir or str(Path(tempfile.gettempdir()) / "ml-on-flink-logs"),
-            "log_bytes": self._config.log_bytes,
-            "program": _pickled(role.program),
-            "timeouts": configs.to_json(self._config.timeouts),
-            "env": dict(self._config.env),
-        }
+        assigned = assignment(self._name, role.name, role.spec.parallelism, role.program, self._config)
         rowtime = (
             -1
             if role.rowtime is None or role.output is None
@@ -153,20 +140,11 @@ class Translation:
         )
         return {
             **self._common_settings(),
-            "role": role.name,
+            **node_settings(assigned, role.program, self._config, role.input, role.output),
             "name": role.operator,
             "uid": uid,
-            "parallelism": role.spec.parallelism,
-            "assignment": assignment,
-            "input_layout": role.input.to_json() if role.input else None,
-            "output_layout": role.output.to_json() if role.output else None,
-            "input_queue_bytes": self._config.queue_bytes or queue_bytes(role.input),
-            "output_queue_bytes": self._config.queue_bytes or queue_bytes(role.output),
-            "max_delay_ms": round(role.program.max_delay_s * 1000),
             "rowtime_column": rowtime,
             "rowtime_precision": precision,
-            "answers_checkpoints": role.input is None and role.program.input_layout is not None,
-            "standby": self._config.standby,
             "gpus": 0 if role.resources is None else role.resources.gpu,
         }
 
@@ -181,10 +159,6 @@ def _group(plan: JobPlan, role: RolePlan) -> dict[str, Any]:
     """The slot sharing group of a role, and the size of its slots, None for Flink's own."""
     group = plan.group(role)
     return {"name": group, "size": plan.sizes.get(group)}
-
-
-def _pickled(value: object) -> str:
-    return base64.b64encode(cloudpickle.dumps(value)).decode("ascii")
 
 
 def _script_path() -> str:

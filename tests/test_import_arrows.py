@@ -46,7 +46,7 @@ PART_MAY_IMPORT = {
     "runner": {"context"},
     "rpc": set(),
     "master": {"page", "rpc"},
-    "node": {"byte_queue", "context", "rpc", "runner"},
+    "node": {"byte_queue", "codec", "context", "rpc", "runner"},
     "page": {"rpc"},
     "testing": set(PARTS),
 }

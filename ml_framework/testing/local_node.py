@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 import shutil
 import sys
 import tempfile
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-import cloudpickle
-
-from ml_framework.config import JobConfig, Timeouts, to_json
+from ml_framework.config import JobConfig, Timeouts
 from ml_framework.node.directory import PREFIX
+from ml_framework.node.settings import assignment
 from ml_framework.testing.child import Child
 from ml_framework.testing.flink_end import FlinkEnd
 
@@ -73,20 +71,19 @@ class LocalNode(Child):
         self.flink = FlinkEnd(self.directory, program, queue_bytes, restored) if queued else None
         super().__init__((sys.executable, "-m", "ml_framework.node"), stderr=stderr)
         self._assignment = {
+            **assignment(
+                job_name,
+                node.role,
+                parallelism,
+                program,
+                JobConfig(timeouts or Timeouts(), log_dir=str(log_dir), log_bytes=log_bytes, env=env or {}),
+            ),
             "job_id": self.directory.name,
-            "job_name": job_name,
-            "role": node.role,
             "index": node.index,
-            "parallelism": parallelism,
             "execution_attempt": execution_attempt,
             "host": _HOST,
             "bind_host": _HOST,
             "directory": str(self.directory),
-            "log_dir": str(log_dir),
-            "log_bytes": log_bytes,
-            "program": base64.b64encode(cloudpickle.dumps(program)).decode(),
-            "timeouts": to_json(timeouts or Timeouts()),
-            "env": dict(env or {}),
             "restored": len(restored),
             "standby": standby,
             **(self.flink.assignment if self.flink is not None else {}),
