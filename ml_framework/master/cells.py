@@ -21,9 +21,9 @@ from ml_framework.master.event import (
     SettleElapsed,
     StopRequested,
 )
-from ml_framework.master.state import LIVE, Cause, Snapshot, State
+from ml_framework.master.state import LIVE, Snapshot, State
 from ml_framework.rpc import wire
-from ml_framework.rpc.wire import Failure, NodeState
+from ml_framework.rpc.wire import Cause, Failure, NodeState
 from ml_framework.spec import RoleKind
 
 if TYPE_CHECKING:

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import timedelta
 
-    from ml_framework.master.state import Cause, Snapshot
+    from ml_framework.master.state import Snapshot
+    from ml_framework.rpc.wire import Cause
     from ml_framework.spec import NodeId
 
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from ml_framework.rpc.wire import Failure, NodeState
+from ml_framework.rpc.wire import Cause, NodeState
 from ml_framework.spec import ClusterSpec, JobSpec, NodeId, RoleKind, RoleSpec, Token
 
 if TYPE_CHECKING:
@@ -48,24 +48,6 @@ class NodeRecord:
     token: Token = field(default_factory=Token)
     state: NodeState = NodeState.ABSENT
     address: str = ""
-
-
-@dataclass(frozen=True)
-class Cause:
-    """A failure and the node and life that it happened in."""
-
-    node: NodeId
-    token: Token
-    failure: Failure
-
-    @property
-    def headline(self) -> str:
-        """``worker[1] attempt 0: ValueError: bad value``."""
-        return f"{self.node} attempt {self.token.attempt}: {self.failure.summary}"
-
-    def text(self, *remarks: str) -> str:
-        """The headline, then each remark, then the detail, each on lines of its own."""
-        return "\n".join(filter(None, (self.headline, *remarks, self.failure.detail)))
 
 
 @dataclass(frozen=True)

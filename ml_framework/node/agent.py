@@ -1,5 +1,7 @@
 """The agent: supervises one node's process, between the parent that made the node and the AM that leads it.
 
+Where there is no AM, `OwnMaster` says what one would say that leads this node alone.
+
 Everything that happens is posted to one inbox and handled in its order, on one asyncio loop: there is no
 lock. The life of a node::
 
@@ -14,19 +16,19 @@ where no process runs.
 from __future__ import annotations
 
 import asyncio
-import time
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ml_framework.node.address import Address
+from ml_framework.node.alone import OwnMaster
 from ml_framework.node.attempt import Listeners, Queues, RunningAttempt, not_started, start_attempt
 from ml_framework.node.directory import NodeDirectory
+from ml_framework.node.heartbeats import Heartbeats
 from ml_framework.node.link import ConversationEnded, MasterLink, NeverReached
 from ml_framework.node.log import read_piece
-from ml_framework.node.parent import CheckpointAborted, MasterAt, ParentGone, StopAsked
+from ml_framework.node.parent import Alone, CheckpointAborted, MasterAt, ParentGone, StopAsked
 from ml_framework.rpc import wire
 
 if TYPE_CHECKING:
@@ -44,12 +46,6 @@ _ORPHAN_GRACE = timedelta(seconds=1)
 
 _LAST_WORD_S = 0.5
 """How long a node that its parent stops waits for the AM to take note."""
-
-_NUMBERS_INTERVAL_S = 0.2
-"""Between two heartbeats at the least, however often numbers change."""
-
-_MEASURED_S = 1.0
-"""Between two measurements, which come with the next heartbeat."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +98,7 @@ class Agent:
         self._inbox: asyncio.Queue[object] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
         self._token = assignment.token
-        self._link: MasterLink | None = None
+        self._link: MasterLink | OwnMaster | None = None
         self._address = Address(assignment.host, kept=assignment.program.runner.binds_address)
         self._queues: Queues | None = None
         self._running: RunningAttempt | None = None
@@ -112,8 +108,7 @@ class Agent:
         self._farewell: Farewell | None = None
         self._parting: Farewell | None = None
         self._leaving = False
-        self._numbers: dict[str, float] = {}
-        self._numbers_changed = asyncio.Event()
+        self._beats = Heartbeats(assignment.timeouts.heartbeat_interval, self._measured, self._tell)
 
     def post(self, event: object) -> None:
         """Have `event` handled after all that happened before it."""
@@ -149,7 +144,10 @@ class Agent:
             case BaseException():
                 raise event
             case MasterAt(address, token):
-                self._attend(address, token)
+                connect = self._assignment.timeouts.connect
+                self._attend(MasterLink(address, token, connect=connect, post=self.post))
+            case Alone():
+                self._attend(OwnMaster(self._assignment.parallelism, self.post))
             case wire.ReadLog(request, offset, limit):
                 self._send(wire.LogRead, request=request, piece=read_piece(self._log, offset, limit))
             case wire.Finish() | ConversationEnded() if self._parting is not None:
@@ -185,16 +183,15 @@ class Agent:
 
     # What the AM wants
 
-    def _attend(self, address: str, token: str) -> None:
-        connect = self._assignment.timeouts.connect
-        self._link = MasterLink(address, token, connect=connect, post=self.post)
-        self._go(self._link.run())
+    def _attend(self, link: MasterLink | OwnMaster) -> None:
+        self._link = link
+        self._go(link.run())
         self._register(self._token)
-        self._go(self._beat())
+        self._go(self._beats.run())
 
     def _register(self, token: Token) -> None:
         self._token, self._outcome = token, None
-        self._numbers.clear()
+        self._beats.forget()
         try:
             address = self._address.bind()
         except OSError as error:
@@ -297,8 +294,7 @@ class Agent:
     # Heartbeats
 
     def _take_numbers(self, numbers: Mapping[str, float]) -> None:
-        self._numbers.update(numbers)
-        self._numbers_changed.set()
+        self._beats.take(numbers)
         self._prepare_standby()
 
     def _prepare_standby(self) -> None:
@@ -307,29 +303,19 @@ class Agent:
             attempt = self._running.attempt
             self._processes.prepare(attempt.python, attempt.program.runner, self._running.environment)
 
-    async def _beat(self) -> None:
-        interval_s = self._assignment.timeouts.heartbeat_interval.total_seconds()
-        least_s = min(_NUMBERS_INTERVAL_S, interval_s)
-        measured_s = 0.0
-        while True:
-            await asyncio.sleep(least_s)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(interval_s - least_s):
-                    await self._numbers_changed.wait()
-            self._numbers_changed.clear()
-            if (now_s := time.monotonic()) - measured_s < min(_MEASURED_S, interval_s):
-                self._send(wire.Heartbeat, numbers=dict(self._numbers))
-            else:
-                measured_s = now_s
-                self._tell({} if self._running is None else self._running.measuring.measure())
+    def _measured(self) -> Mapping[str, float]:
+        return {} if self._running is None else self._running.measuring.measure()
 
-    def _tell(self, measured: Mapping[str, float]) -> None:
-        """Tell everybody what was measured, what user code has logged, and how much was printed."""
+    def _tell(self, measured: Mapping[str, float] | None) -> None:
+        """Tell the AM what user code has logged, and everybody what was measured and how much was printed."""
+        if measured is None:
+            self._send(wire.Heartbeat, numbers=self._beats.numbers)
+            return
         if self._log is not None:
             measured = {**measured, "log_bytes": self._log.size}
-        self._send(wire.Heartbeat, numbers=dict(self._numbers), measured=measured)
+        self._send(wire.Heartbeat, numbers=self._beats.numbers, measured=measured)
         if measured:
-            self._parent.tell("measured", values=measured, numbers=self._numbers)
+            self._parent.tell("measured", values=measured, numbers=self._beats.numbers)
         if measured.get("rows_in") or measured.get("rows_out"):
             self._prepare_standby()
 

@@ -28,6 +28,11 @@ class MasterAt:
 
 
 @dataclass(frozen=True)
+class Alone:
+    """No AM leads this node: it is a cluster of its own."""
+
+
+@dataclass(frozen=True)
 class StopAsked:
     """The node shall end in good order."""
 
@@ -44,7 +49,7 @@ class ParentGone:
     """Standard input has ended: nobody waits for this node any more."""
 
 
-ParentMessage = MasterAt | StopAsked | CheckpointAborted | ParentGone
+ParentMessage = MasterAt | Alone | StopAsked | CheckpointAborted | ParentGone
 
 
 class Parent:
@@ -94,6 +99,8 @@ def _message(content: Mapping[str, Any]) -> ParentMessage | None:
     match content:
         case {"master": str(address), "token": str(token)}:
             return MasterAt(address, token)
+        case {"alone": True}:
+            return Alone()
         case {"stop": True}:
             return StopAsked()
         case {"aborted": int(checkpoint)}:

@@ -58,6 +58,24 @@ class Failure:
 
 
 @dataclass(frozen=True)
+class Cause:
+    """A failure and the node and life that it happened in."""
+
+    node: NodeId
+    token: Token
+    failure: Failure
+
+    @property
+    def headline(self) -> str:
+        """``worker[1] attempt 0: ValueError: bad value``."""
+        return f"{self.node} attempt {self.token.attempt}: {self.failure.summary}"
+
+    def text(self, *remarks: str) -> str:
+        """The headline, then each remark, then the detail, each on lines of its own."""
+        return "\n".join(filter(None, (self.headline, *remarks, self.failure.detail)))
+
+
+@dataclass(frozen=True)
 class NodeEvent:
     """What a node reports; `token` says which of its lives it speaks of."""
 

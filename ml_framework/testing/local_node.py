@@ -99,6 +99,10 @@ class LocalNode(Child):
         """Tell the agent where the AM is."""
         self.send({"master": address, "token": token})
 
+    def leave_alone(self) -> None:
+        """Tell the agent that its node has no AM."""
+        self.send({"alone": True})
+
     def farewell(self, *, timeout_s: float) -> dict[str, Any]:
         """The agent's last word, once it has ended."""
         last = self.wait_for("succeeded", "stopped", "failed", timeout_s=timeout_s)

@@ -9,8 +9,8 @@ import pytest
 
 from ml_framework.config import RestartPolicy, Timeouts
 from ml_framework.master.failover import Decision, GiveUp, RestartAfter, decide, first_cause, to_restart
-from ml_framework.master.state import Cause, Snapshot
-from ml_framework.rpc.wire import Failure, NodeState
+from ml_framework.master.state import Snapshot
+from ml_framework.rpc.wire import Cause, Failure, NodeState
 from ml_framework.spec import JobSpec, NodeId, RoleKind, RoleSpec, Token
 
 JOB = JobSpec(
