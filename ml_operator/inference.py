@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -23,11 +22,6 @@ if TYPE_CHECKING:
 
 ERROR = "error"
 """The column of a role's output for why a row was refused."""
-
-
-def located(model: str | os.PathLike[str]) -> str:
-    """A URL as it is, a path from the root; neither need exist here."""
-    return str(model) if "://" in str(model) else os.path.abspath(model)  # noqa: PTH100 - keeps links
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from ml_framework.config import JobConfig
+from ml_framework.inference.places import located
 from ml_framework.spec import RoleKind
 from ml_operator import checks
-from ml_operator.inference import ERROR, Scored, located, plan_columns
+from ml_operator.inference import ERROR, Scored, plan_columns
 from ml_operator.plan import AMConfig, JobPlan
 from ml_operator.planned import note
 from ml_operator.planner import Planner

@@ -25,6 +25,7 @@ PARTS = (
     "master",
     "node",
     "page",
+    "sql",
     "testing",
 )
 
@@ -48,6 +49,7 @@ PART_MAY_IMPORT = {
     "master": {"page", "rpc"},
     "node": {"byte_queue", "codec", "context", "rpc", "runner"},
     "page": {"rpc"},
+    "sql": {"codec", "inference", "node", "runner"},
     "testing": set(PARTS),
 }
 # Modules for the code that plans a job: they use PyFlink, and no module of the user's process imports them.

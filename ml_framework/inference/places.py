@@ -13,6 +13,7 @@ are written last.
 
 from __future__ import annotations
 
+import os
 import posixpath
 import tempfile
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -25,7 +26,6 @@ from ml_framework.context.atomic import sync, sync_one
 from ml_framework.errors import ModelError
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterable, Iterator
 
 CHECKSUMS = "SHA256SUMS"
@@ -54,6 +54,11 @@ class Place(Protocol):
         Raises:
             FileExistsError: there is such a version.
         """
+
+
+def located(model: str | os.PathLike[str]) -> str:
+    """A URL as it is, a path from the root; neither need exist here."""
+    return str(model) if "://" in str(model) else os.path.abspath(model)  # noqa: PTH100 - keeps links
 
 
 def place(model: str | os.PathLike[str]) -> Place:

@@ -53,29 +53,38 @@ def importable_name(function: Callable[..., object]) -> str | None:
 
 
 def check_entrypoint(role: str, entrypoint: str, folders: Sequence[str]) -> None:
-    """Check that `entrypoint` names a function of a module that can be found in `folders` or on the own path.
+    """`check_function` of the entrypoint of `role`."""
+    check_function(f"role {role!r}: entrypoint", entrypoint, folders)
+
+
+def check_function(what: str, name: str, folders: Sequence[str], remedy: str = "") -> None:
+    """Check that `name` is a function of a module that can be found in `folders` or on the own path.
 
     Nothing is imported but the packages that contain the module.
 
+    Args:
+        what: is named so.
+        name: ``module:function``.
+        folders: for modules.
+        remedy: stands behind the name of a module that there is not.
+
     Raises:
-        PlanError: naming `role`, the entrypoint, and names that are near it.
+        PlanError: with `what`, the name, and names that are near it.
     """
-    module, colon, path = entrypoint.partition(":")
+    what = f"{what} {name!r}"
+    module, colon, path = name.partition(":")
     if not colon or not all(part.isidentifier() for part in (*module.split("."), *path.split("."))):
-        raise PlanError(f"role {role!r}: entrypoint {entrypoint!r} is not of the form 'module:function'")
-    source = _source_of(role, entrypoint, module, [*folders, *sys.path])
+        raise PlanError(f"{what} is not of the form 'module:function'")
+    source = _source_of(what, module, [*folders, *sys.path], remedy)
     if source is None:
         return  # an extension module or the like: only importing it would tell
-    names = list(_top_level_names(role, entrypoint, source))
+    names = list(_top_level_names(what, source))
     function = path.partition(".")[0]
     if function not in names and "*" not in names:
-        raise PlanError(
-            f"role {role!r}: entrypoint {entrypoint!r}: {source} defines no {function!r}"
-            f"{_did_you_mean(function, names)}"
-        )
+        raise PlanError(f"{what}: {source} defines no {function!r}{_did_you_mean(function, names)}")
 
 
-def _source_of(role: str, entrypoint: str, module: str, folders: Sequence[str]) -> Path | None:
+def _source_of(what: str, module: str, folders: Sequence[str], remedy: str) -> Path | None:
     """The source file of `module`, None if it has none."""
     search: Sequence[str] | None = folders
     parts = module.split(".")
@@ -85,7 +94,7 @@ def _source_of(role: str, entrypoint: str, module: str, folders: Sequence[str]) 
         spec = importlib.machinery.PathFinder.find_spec(name, search)
         if spec is None:
             near = _did_you_mean(parts[depth], _modules_in(search or ()))
-            raise PlanError(f"role {role!r}: entrypoint {entrypoint!r}: there is no module {name!r}{near}")
+            raise PlanError(f"{what}: there is no module {name!r}{remedy}{near}")
         search = list(spec.submodule_search_locations or ())
     assert spec is not None
     return Path(spec.origin) if spec.origin and spec.origin.endswith(".py") else None
@@ -98,12 +107,11 @@ def _modules_in(folders: Sequence[str]) -> list[str]:
     return [path.stem for path in entries if path.suffix == ".py" or (path / "__init__.py").is_file()]
 
 
-def _top_level_names(role: str, entrypoint: str, source: Path) -> Iterator[str]:
+def _top_level_names(what: str, source: Path) -> Iterator[str]:
     try:
         tree = ast.parse(source.read_bytes(), str(source))
     except SyntaxError as error:
-        where = f"{source}, line {error.lineno}"
-        raise PlanError(f"role {role!r}: entrypoint {entrypoint!r}: {where}: {error.msg}") from error
+        raise PlanError(f"{what}: {source}, line {error.lineno}: {error.msg}") from error
     return _names_bound_by(tree.body)
 
 
