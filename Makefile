@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 JAR := ml_operator/jars/ml-on-flink.jar
-JAVA_SOURCES := $(shell find java -name '*.java')
+JAVA_SOURCES := $(shell find java -type f)
 
 .PHONY: help
 help:

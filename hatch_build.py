@@ -30,7 +30,8 @@ def flink_jars() -> list[Path]:
 
 
 def compile_jar(sources: Path, jar: Path, extra_class_path: list[Path] | None = None) -> None:
-    """Compile every ``*.java`` under `sources` into `jar`, warnings being errors."""
+    """Compile every ``*.java`` under `sources` into `jar`, warnings being errors; what lies in ``resources`` beside
+    goes along."""
     javac = shutil.which("javac")
     if javac is None:
         raise SystemExit("ml-on-flink needs a JDK 17 or later to compile its bridge, and there is no 'javac'")
@@ -42,17 +43,18 @@ def compile_jar(sources: Path, jar: Path, extra_class_path: list[Path] | None = 
         options = ["--release", "17", lint, "-Werror", "-proc:none", "-encoding", "UTF-8", "-cp", class_path]
         if subprocess.run([javac, *options, "-d", classes, *files], check=False).returncode:
             raise SystemExit("the bridge does not compile, see above")
-        _archive(Path(classes), jar)
+        _archive([Path(classes), sources.parent / "resources"], jar)
 
 
-def _archive(classes: Path, jar: Path) -> None:
+def _archive(folders: list[Path], jar: Path) -> None:
     jar.parent.mkdir(parents=True, exist_ok=True)
     partial = jar.with_suffix(".partial")
     with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(classes.rglob("*.class")):
-            entry = zipfile.ZipInfo(path.relative_to(classes).as_posix(), _EPOCH)
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(entry, path.read_bytes())
+        for folder in folders:
+            for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+                entry = zipfile.ZipInfo(path.relative_to(folder).as_posix(), _EPOCH)
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                archive.writestr(entry, path.read_bytes())
     partial.replace(jar)
 
 

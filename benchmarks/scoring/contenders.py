@@ -13,10 +13,13 @@ from pyflink.table.expressions import col
 from pyflink.table.udf import udf
 
 from benchmarks.contenders import BUNDLE_SIZE, BUNDLE_TIME, NO_BUFFERING, SHORT_BUNDLES, Contender
+from benchmarks.scoring import models
 from benchmarks.scoring.bare_loop import warm_up
+from benchmarks.scoring.flights import FEATURES
 from benchmarks.scoring.functions import ScoreRow, ScoreSeries
 from benchmarks.scoring.models import FLIGHTS, GROUPS, HEAVIER, MODELS, encode
 from ml_operator import MLJob
+from ml_operator.sql import use_models
 from torch_integration import inference
 
 if TYPE_CHECKING:
@@ -30,6 +33,7 @@ Score: TypeAlias = "Callable[[Job, Table], Table]"
 """Plans what makes ``(id, score)`` of the rows."""
 
 OURS = "our inference"
+SQL = "our ML_PREDICT"
 PANDAS = "PyFlink pandas UDF"
 MAP = "PyFlink map, process mode"
 HTTP = "HTTP call per row"
@@ -41,9 +45,11 @@ _INTERVAL_NS = 1_000_000
 """Of the rows that come at a pace: 1,000 a second."""
 _MAX_BATCH = 16_384
 _CAPACITY = 64
+_IN_FLIGHT = {"max-concurrent-operations": "65536", "output-mode": "ORDERED"}
+"""Of rows of `ML_PREDICT`, where Flink's default of ten leaves nothing to be batched."""
 _ROWS = {
-    FLIGHTS: {OURS: 9_000_000, PANDAS: 3_600_000, MAP: 30_000, HTTP: 18_000, BARE: 9_000_000},
-    HEAVIER: {OURS: 600_000, PANDAS: 1_200_000, MAP: 24_000, HTTP: 12_000, BARE: 600_000},
+    FLIGHTS: {OURS: 9_000_000, SQL: 9_000_000, PANDAS: 3_600_000, MAP: 30_000, HTTP: 18_000, BARE: 9_000_000},
+    HEAVIER: {OURS: 600_000, SQL: 600_000, PANDAS: 1_200_000, MAP: 24_000, HTTP: 12_000, BARE: 600_000},
 }
 """For runs of a few seconds."""
 _BUNDLES = {"python.fn-execution.arrow.batch.size": "20000", BUNDLE_SIZE: "200000", BUNDLE_TIME: "10000"}
@@ -74,6 +80,12 @@ def rated(subject: Subject) -> list[Contender]:
     ours = partial(_ours, subject, max_batch=_MAX_BATCH)
     return [
         _rated(subject, OURS, ours, notes=f"max_batch={_MAX_BATCH}, 2 groups, threads=1"),
+        _rated(
+            subject,
+            SQL,
+            partial(_sql, subject, {"max-batch": str(_MAX_BATCH)}),
+            notes=f"max-batch={_MAX_BATCH}, {_listed(_IN_FLIGHT)}, 2 groups, threads=1",
+        ),
         _rated(subject, PANDAS, partial(_pandas, subject), _BUNDLES),
         _rated(subject, MAP, partial(_map, subject), _ROW_BUNDLES),
         _rated(subject, HTTP, partial(_http, subject), notes=f"orderedWait, capacity={_CAPACITY}"),
@@ -87,6 +99,7 @@ def paced(subject: Subject, rows: int) -> list[Contender]:
     """Everybody at 1,000 rows a second, of which the first ones warm up."""
     return [
         _paced(subject, rows, OURS, partial(_ours, subject), notes="2 groups, threads=1"),
+        _paced(subject, rows, SQL, partial(_sql, subject, {}), notes="2 groups, threads=1"),
         _paced(subject, rows, PANDAS, partial(_pandas, subject), settings=SHORT_BUNDLES),
         _paced(subject, rows, MAP, partial(_map, subject), settings=SHORT_BUNDLES),
         _paced(subject, rows, HTTP, partial(_http, subject), notes=f"orderedWait, capacity={_CAPACITY}"),
@@ -150,6 +163,35 @@ def _ours(subject: Subject, job: Job, table: Table, **options: Any) -> Table:
         **options,
     )
     return scored.rows
+
+
+def _sql(subject: Subject, options: Mapping[str, str], job: Job, table: Table) -> Table:
+    use_models(job.tables)
+    job.tables.create_temporary_view("flights", table)
+    said = {
+        "provider": "ml-on-flink",
+        "path": str(subject.weights),
+        "format": "state-dict",
+        "factory": f"{models.__name__}:{MODELS[subject.model].__name__}",
+        "preprocess": f"{models.__name__}:{encode.__name__}",
+        "groups": "; ".join(f"{name}={','.join(columns)}" for name, columns in GROUPS.items()),
+        "threads": "1",
+        **options,
+    }
+    features = ", ".join(f"`{name}` {kind}" for name, kind in FEATURES)
+    job.tables.execute_sql(
+        f"CREATE TEMPORARY MODEL delay INPUT ({features}) OUTPUT (score FLOAT) WITH ({_listed(said, quote=True)})"
+    )
+    names = ", ".join(f"`{name}`" for name, _ in FEATURES)
+    in_flight = ", ".join(f"'{key}', '{value}'" for key, value in _IN_FLIGHT.items())
+    return job.tables.sql_query(
+        f"SELECT id, score FROM ML_PREDICT(TABLE flights, MODEL delay, DESCRIPTOR({names}), MAP[{in_flight}])"
+    )
+
+
+def _listed(options: Mapping[str, str], *, quote: bool = False) -> str:
+    mark = "'" if quote else ""
+    return ", ".join(f"{mark}{key}{mark}={mark}{value}{mark}" for key, value in options.items())
 
 
 def _pandas(subject: Subject, job: Job, table: Table) -> Table:

@@ -13,11 +13,14 @@ import org.apache.flink.types.variant.Variant;
 /** One row of a frame, read in place. */
 final class ColumnarRow implements RowData {
     private final ColumnView[] columns;
+    private final int arity;
     private RowKind kind = RowKind.INSERT;
     private int row;
 
-    ColumnarRow(ColumnView[] columns) {
+    /** Of the first {@code arity} of these. */
+    ColumnarRow(ColumnView[] columns, int arity) {
         this.columns = columns;
+        this.arity = arity;
     }
 
     void moveTo(int index) {
@@ -27,7 +30,7 @@ final class ColumnarRow implements RowData {
 
     @Override
     public int getArity() {
-        return columns.length;
+        return arity;
     }
 
     @Override

@@ -24,7 +24,11 @@ public final class FrameDecoder {
 
     /** A decoder of frames of the layout that Python planned. */
     public FrameDecoder(String layoutJson) {
-        this.layout = FrameLayout.parse(layoutJson);
+        this(FrameLayout.parse(layoutJson));
+    }
+
+    private FrameDecoder(FrameLayout layout) {
+        this.layout = layout;
         this.buffers = layout.buffers();
         this.columns = new ColumnView[layout.columns().size()];
         for (Block block : layout.blocks()) {
@@ -32,7 +36,7 @@ public final class FrameDecoder {
                 columns[column.field()] = new ColumnView(column, block);
             }
         }
-        this.row = new ColumnarRow(columns);
+        this.row = new ColumnarRow(columns, columns.length);
     }
 
     /**
@@ -101,6 +105,20 @@ public final class FrameDecoder {
     public RowData row(int index) {
         row.moveTo(checked(index));
         return row;
+    }
+
+    /** A decoder that looks at a copy of such a frame, which nobody changes any more. */
+    public FrameDecoder keep(ByteBuffer payload) {
+        FrameDecoder kept = new FrameDecoder(layout);
+        kept.wrap(ByteBuffer.allocate(payload.remaining()).put(payload.duplicate()).flip());
+        return kept;
+    }
+
+    /** A row of its own, of the first {@code arity} columns; it lasts as long as this frame. */
+    public RowData keptRow(int index, int arity) {
+        ColumnarRow kept = new ColumnarRow(columns, arity);
+        kept.moveTo(checked(index));
+        return kept;
     }
 
     /** The timestamp of the {@code index}-th row in milliseconds, {@link Long#MIN_VALUE} if it has none. */
