@@ -41,6 +41,7 @@ final class Answers implements AutoCloseable {
     // Of whoever has the turn.
     private FrameDecoder frame;
     private int next;
+    private boolean closed;
 
     private volatile long asked;
 
@@ -110,34 +111,30 @@ final class Answers implements AutoCloseable {
 
     /** Completes a chunk; returns whether there was one. */
     private boolean complete() {
-        if (frame == null && !read()) {
+        if (closed || (frame == null && !read())) {
             return false;
         }
         int end = Math.min(next + CHUNK, frame.rows());
-        List<CompletableFuture<Collection<RowData>>> those = take(end - next);
-        for (CompletableFuture<Collection<RowData>> answer : those) {
+        for (CompletableFuture<Collection<RowData>> answer : take(end - next)) {
             complete(answer, next++);
         }
+        next = end;
         if (end == frame.rows()) {
             frame = null;
-            next = 0;
-        } else {
-            next = end;
         }
         return true;
     }
 
     /** Goes on to the next frame of rows, a copy of which lasts as long as anybody has one of them. */
     private boolean read() {
-        while (queue.poll()) {
-            frame = queue.kind() == FrameKind.BATCH ? decoder.keep(queue.payload()) : null;
+        next = 0;
+        while (frame == null && queue.poll()) {
+            if (queue.kind() == FrameKind.BATCH) {
+                frame = decoder.keep(queue.payload());
+            } // else it is the process's last state, or its end: there are no checkpoints of it
             queue.release();
-            if (frame != null && frame.rows() > 0) {
-                return true;
-            }
         }
-        frame = null;
-        return false;
+        return frame != null;
     }
 
     /** The next that wait; fewer where the process has failed. */
@@ -160,11 +157,12 @@ final class Answers implements AutoCloseable {
         }
     }
 
-    /** The process hears that nobody reads any more. */
+    /** Completes no more; the process hears that nobody reads. */
     @Override
     public void close() {
         turn.lock();
         try {
+            closed = true;
             queue.close();
         } finally {
             turn.unlock();

@@ -257,6 +257,7 @@ final class ModelProcess implements NodeProcess.Listener, AutoCloseable {
         if (endStream()) {
             Uninterrupted.within(grace, nanos -> over.await(nanos, TimeUnit.NANOSECONDS));
         }
+        answers.close();
         process.close();
         timers.shutdownNow();
         bell.close();
