@@ -45,8 +45,9 @@ _INTERVAL_NS = 1_000_000
 """Of the rows that come at a pace: 1,000 a second."""
 _MAX_BATCH = 16_384
 _CAPACITY = 64
-_IN_FLIGHT = {"max-concurrent-operations": "65536", "output-mode": "ORDERED"}
-"""Of rows of `ML_PREDICT`, where Flink's default of ten leaves nothing to be batched."""
+_SQL_BATCH = 4096
+_IN_FLIGHT = {"max-concurrent-operations": str(2 * _SQL_BATCH), "timeout": "0 s"}
+"""For rows of `ML_PREDICT`: Flink's ten leave nothing to be batched, and each time-out is a timer."""
 _ROWS = {
     FLIGHTS: {OURS: 9_000_000, SQL: 9_000_000, PANDAS: 3_600_000, MAP: 30_000, HTTP: 18_000, BARE: 9_000_000},
     HEAVIER: {OURS: 600_000, SQL: 600_000, PANDAS: 1_200_000, MAP: 24_000, HTTP: 12_000, BARE: 600_000},
@@ -83,8 +84,8 @@ def rated(subject: Subject) -> list[Contender]:
         _rated(
             subject,
             SQL,
-            partial(_sql, subject, {"max-batch": str(_MAX_BATCH)}),
-            notes=f"max-batch={_MAX_BATCH}, {_listed(_IN_FLIGHT)}, 2 groups, threads=1",
+            partial(_sql, subject, {"max-batch": str(_SQL_BATCH)}),
+            notes=f"max-batch={_SQL_BATCH}, {_listed(_IN_FLIGHT)}, 2 groups, threads=1",
         ),
         _rated(subject, PANDAS, partial(_pandas, subject), _BUNDLES),
         _rated(subject, MAP, partial(_map, subject), _ROW_BUNDLES),
@@ -99,7 +100,13 @@ def paced(subject: Subject, rows: int) -> list[Contender]:
     """Everybody at 1,000 rows a second, of which the first ones warm up."""
     return [
         _paced(subject, rows, OURS, partial(_ours, subject), notes="2 groups, threads=1"),
-        _paced(subject, rows, SQL, partial(_sql, subject, {}), notes="2 groups, threads=1"),
+        _paced(
+            subject,
+            rows,
+            SQL,
+            partial(_sql, subject, {}),
+            notes=f"{_listed(_IN_FLIGHT)}, 2 groups, threads=1",
+        ),
         _paced(subject, rows, PANDAS, partial(_pandas, subject), settings=SHORT_BUNDLES),
         _paced(subject, rows, MAP, partial(_map, subject), settings=SHORT_BUNDLES),
         _paced(subject, rows, HTTP, partial(_http, subject), notes=f"orderedWait, capacity={_CAPACITY}"),
@@ -180,7 +187,8 @@ def _sql(subject: Subject, options: Mapping[str, str], job: Job, table: Table) -
     }
     features = ", ".join(f"`{name}` {kind}" for name, kind in FEATURES)
     job.tables.execute_sql(
-        f"CREATE TEMPORARY MODEL delay INPUT ({features}) OUTPUT (score FLOAT) WITH ({_listed(said, quote=True)})"
+        f"CREATE TEMPORARY MODEL delay INPUT ({features}) OUTPUT (score FLOAT) "
+        f"WITH ({_listed(said, quote=True)})"
     )
     names = ", ".join(f"`{name}`" for name, _ in FEATURES)
     in_flight = ", ".join(f"'{key}', '{value}'" for key, value in _IN_FLIGHT.items())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.scoring.contenders import BARE, HTTP, MAP, OURS, PANDAS
+from benchmarks.scoring.contenders import BARE, HTTP, MAP, OURS, PANDAS, SQL
 from benchmarks.scoring.models import FLIGHTS, HEAVIER
 from benchmarks.targets import judged
 
@@ -22,6 +22,8 @@ def judge(found: Mapping[str, Any]) -> list[dict[str, Any]]:
             ("rows/s, ours / process-mode map", ">=", 10, rates[OURS] / rates[MAP], "x"),
             ("rows/s, ours / pandas UDF", ">=", 3, rates[OURS] / rates[PANDAS], "x"),
             ("rows/s, ours / bare loop", ">=", 0.7, rates[OURS] / rates[BARE], "x"),
+            ("rows/s, ML_PREDICT / our inference", ">=", 0.5, rates[SQL] / rates[OURS], "x"),
+            ("rows/s, ML_PREDICT / HTTP call per row", ">=", 20, rates[SQL] / rates[HTTP], "x"),
             ("p99 at 1,000 rows/s", "<=", 10_000, p99[OURS], "us"),
             ("p99 at 1,000 rows/s, ours / pandas UDF", "<=", 0.1, p99[OURS] / p99[PANDAS], "x"),
         ]
