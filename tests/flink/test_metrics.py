@@ -80,12 +80,6 @@ def started() -> Iterator[list[JobClient]]:
         job.cancel().result()
 
 
-def numbers(rest: Rest, node: str) -> dict[str, float]:
-    """The numbers of a node, without what Flink puts before their names."""
-    found = {name.partition(".mlflink."): value for name, value in rest.metrics(node).items()}
-    return {name: value for (_, ours, name), value in found.items() if ours}
-
-
 def test_the_numbers_of_a_node_are_in_flinks_rest(
     planned: Callable[..., Flink], rest: Rest, started: list[JobClient], tmp_path: Path
 ) -> None:
@@ -96,7 +90,7 @@ def test_the_numbers_of_a_node_are_in_flinks_rest(
     started.append(flink.insert(rows))
     node, feeder = rest.vertex("worker ->"), rest.vertex("worker input")
     running_s = time.monotonic()
-    told = eventually(lambda: all_of(numbers(rest, node)), timeout_s=30)
+    told = eventually(lambda: all_of(rest.numbers(node)), timeout_s=30)
     assert time.monotonic() - running_s < 10
     assert {name: told[name] for name in EXACT} == EXACT
     assert 8 * ROWS < told["bytes_in"] < 20 * ROWS
@@ -109,7 +103,7 @@ def test_the_numbers_of_a_node_are_in_flinks_rest(
     assert counts["write-records"] == ROWS
     assert 8 * ROWS < counts["write-bytes"] < 20 * ROWS
     os.kill(int((tmp_path / "pid-0").read_text()), signal.SIGKILL)
-    eventually(lambda: numbers(rest, node).get("attempt") == 1, timeout_s=60)
+    eventually(lambda: rest.numbers(node).get("attempt") == 1, timeout_s=60)
 
 
 def all_of(told: dict[str, float]) -> dict[str, float] | None:
@@ -135,11 +129,11 @@ def test_a_slow_process_is_back_pressure_to_what_feeds_it(
     for path in {source, feeder}:
         eventually(lambda path=path: rest.times(path).get("ratio", 0) > 0.9, timeout_s=30)
         assert rest.times(path)["busyRatio"] < 0.1
-    told = eventually(lambda: (found := numbers(rest, node)).get("queue_in_fill", 0) > 0.9 and found)
+    told = eventually(lambda: (found := rest.numbers(node)).get("queue_in_fill", 0) > 0.9 and found)
     assert told["compute_ms_per_second"] > 900
     assert told["wait_ms_per_second"] < 50
     assert 50 <= told["step_ms"] < 100
-    eventually(lambda: numbers(rest, node).get("checkpoint_stall_ms", 0) > 0, timeout_s=30)
+    eventually(lambda: rest.numbers(node).get("checkpoint_stall_ms", 0) > 0, timeout_s=30)
     times = eventually(lambda: (found := rest.times(node)).get("idleRatio", 0) > 0.8 and found)
     assert times["busyRatio"] < 0.2
 
@@ -153,11 +147,11 @@ def test_a_role_without_input_tells_what_it_emits(
     rows = flink.job.add_role("reader", runner=program("emit_pairs_and_wait"), output=output)
     started.append(flink.insert(rows))
     node = rest.vertex("Source: reader")
-    told = eventually(lambda: (found := numbers(rest, node)).get("rows_out") == 5 and found, timeout_s=20)
+    told = eventually(lambda: (found := rest.numbers(node)).get("rows_out") == 5 and found, timeout_s=20)
     assert told.keys() >= {"rows_out_per_second", "queue_out_fill", "compute_ms_per_second", "cpu_cores"}
     assert not [name for name in told if "_in" in name or "wait" in name or "decode" in name]
     assert "Source__reader.mlflink.rows_out" in rest.metrics(node)
-    logged = eventually(lambda: logged_by(numbers(rest, node)), timeout_s=20)
+    logged = eventually(lambda: logged_by(rest.numbers(node)), timeout_s=20)
     assert math.isnan(logged.pop("user.nothing"))
     assert logged == {f"user.number_{i}": i for i in range(199)}
 
@@ -181,7 +175,7 @@ def test_watermarks_lag_behind_the_clock(
     rows = flink.job.add_role("worker", runner=program("echo"), input=source, output=output, rowtime="ts")
     started.append(flink.insert(rows))
     node = rest.vertex("worker ->")
-    lag_ms = eventually(lambda: numbers(rest, node).get("watermark_lag_ms"), timeout_s=20)
+    lag_ms = eventually(lambda: rest.numbers(node).get("watermark_lag_ms"), timeout_s=20)
     assert 3_600_000 <= lag_ms < 3_630_000
 
 
@@ -208,6 +202,6 @@ def test_the_version_that_answers_is_told(
     )
     started.append(flink.insert(scored.rows))
     node = rest.vertex("inference ->")
-    told = eventually(lambda: (found := numbers(rest, node)).get("model_version") and found, timeout_s=60)
+    told = eventually(lambda: (found := rest.numbers(node)).get("model_version") and found, timeout_s=60)
     assert told["model_version"] == 2
     assert told["step_ms"] >= 6

@@ -67,3 +67,8 @@ class Rest:
                 with suppress(ValueError):  # no number
                     found[metric["id"]] = float(metric["value"])
         return found
+
+    def numbers(self, vertex: str, subtask: int = 0) -> dict[str, float]:
+        """The numbers of a node, without what Flink puts before their names."""
+        found = {name.partition(".mlflink."): value for name, value in self.metrics(vertex, subtask).items()}
+        return {name: value for (_, ours, name), value in found.items() if ours}

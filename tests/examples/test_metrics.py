@@ -1,0 +1,98 @@
+"""What Flink's REST tells of the flight demo while it runs."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dataset
+import pytest
+from support.flink import processes, users
+from support.rest import Rest
+
+from ml_framework.testing.waiting import eventually
+from ml_operator import announced
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import psutil
+
+pytestmark = pytest.mark.flink
+
+JOB = Path(dataset.__file__).parent / "job.py"
+WORKERS = 2
+GAUGES = 15
+WITHIN_MS = 10_000
+
+
+@pytest.fixture
+def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The demo of a few departures, a program of its own; what it prints lies in `tmp_path`."""
+    (tmp_path / "runtime").mkdir(mode=0o700)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "runtime"))
+    rows = first.name.removeprefix("first-")
+    command = [sys.executable, JOB, "--data", first.parent, "--rows", rows, "--out", tmp_path / "out"]
+    with (tmp_path / "printed").open("wb") as printed, (tmp_path / "shown").open("wb") as shown:
+        process = subprocess.Popen(command, stdout=printed, stderr=shown)
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            process.wait(timeout=30)
+
+
+@contextmanager
+def stopped(process: psutil.Process) -> Iterator[None]:
+    """`process` does not run in this block."""
+    process.suspend()
+    try:
+        yield
+    finally:
+        process.resume()
+
+
+@pytest.mark.timeout(100)
+def test_flinks_rest_tells_of_the_running_demo(
+    demo: subprocess.Popen[bytes], first: Path, tmp_path: Path
+) -> None:
+    """Fifteen numbers of each worker within ten seconds, and at the end as many rows as the demo has scored.
+
+    While its application master is stopped, the job stays where its last row was read.
+    """
+    (address,) = eventually(announced.addresses, timeout_s=60)
+    rest = Rest(int(address.rpartition(":")[2]))
+    node = rest.vertex("worker ->")
+    eventually(lambda: len(users()) == WORKERS, timeout_s=30)
+    (master,) = processes("ml_framework.master")
+    with stopped(master):
+        eventually(lambda: fewest(rest, node) >= GAUGES, timeout_s=30)
+        assert running_ms(rest, node) < WITHIN_MS
+        expected = len(dataset.departures(first))
+        eventually(lambda: rows_in(rest, node) == expected, timeout_s=30)
+        assert rest.counts(node)["read-records"] == expected
+    assert demo.wait(timeout=30) == 0, (tmp_path / "shown").read_text()
+    last = (tmp_path / "printed").read_text().splitlines()[-1]
+    assert last.startswith(f"flights={expected} distinct={expected} ")
+    assert f"; {expected:,} rows read; " in (tmp_path / "shown").read_text().splitlines()[-1]
+
+
+def fewest(rest: Rest, node: str) -> int:
+    """How many numbers there are of each worker at least, but for those that the demo itself logs."""
+    told = (rest.numbers(node, index) for index in range(WORKERS))
+    return min(sum(not name.startswith("user.") for name in numbers) for numbers in told)
+
+
+def running_ms(rest: Rest, node: str) -> int:
+    """For how long the worker that runs longest has been RUNNING."""
+    return max(subtask["status-duration"]["RUNNING"] for subtask in rest.get(node)["subtasks"])
+
+
+def rows_in(rest: Rest, node: str) -> float:
+    """Rows that all workers have read."""
+    return sum(rest.numbers(node, index).get("rows_in", 0) for index in range(WORKERS))
