@@ -250,6 +250,7 @@ def start_attempt(
             prefix=f"{assignment.node} | ",
         )
         counters = pages.Counters(page)
+        restarts = number - assignment.execution_attempt
         running = RunningAttempt(
             attempt,
             variables,
@@ -257,7 +258,9 @@ def start_attempt(
             control,
             listeners,
             counters=counters,
-            measuring=Measuring(counters, Usage(process.pid), queues.levels, attempt=number),
+            measuring=Measuring(
+                counters, Usage(process.pid), queues.levels, attempt=number, restarts=restarts
+            ),
             step=assignment.timeouts.step,
             memory=memory,
         )

@@ -41,15 +41,17 @@ class Measuring:
         usage: of the process.
         levels: of the node's queues that carry rows, by ``in`` and ``out``.
         attempt: how often the node's process was started before.
+        restarts: how often of that in place, since Flink has started the node.
     """
 
     def __init__(
-        self, counters: Counters, usage: Usage, levels: Mapping[str, Level], *, attempt: int
+        self, counters: Counters, usage: Usage, levels: Mapping[str, Level], *, attempt: int, restarts: int
     ) -> None:
         self._counters = counters
         self._usage = usage
         self._levels = levels
         self._attempt = attempt
+        self._restarts = restarts
         self._start = self._positions()
         self._last = self._sample()
 
@@ -62,7 +64,7 @@ class Measuring:
         elapsed_s = max(self._last.time_s - before.time_s, 1e-9)
         return {
             "attempt": self._attempt,
-            "restarts": self._attempt,
+            "restarts": self._restarts,
             **dict(self._queues(before, self._last, elapsed_s)),
             **dict(_usage(before.used, self._last.used, elapsed_s)),
             **dict(self._counted(before.count, self._last.count, elapsed_s)),

@@ -61,7 +61,7 @@ def test_a_process_that_has_just_ended_can_still_be_stopped(tmp_path):
                 ours,
                 listeners,
                 counters=counters,
-                measuring=Measuring(counters, Usage(process.pid), {}, attempt=0),
+                measuring=Measuring(counters, Usage(process.pid), {}, attempt=0, restarts=0),
                 step=timedelta(seconds=1),
                 memory=MemoryWatch(None),
             )

@@ -59,13 +59,13 @@ def queue(tmp_path: Path) -> Iterator[int]:
 
 def test_of_a_process_that_says_nothing_only_the_attempt_is_told(counters: Counters, nobody: Usage) -> None:
     """Such as one that a runner of the user's own starts, once it has ended."""
-    measuring = Measuring(counters, nobody, {}, attempt=2)
-    assert measuring.measure() == {"attempt": 2, "restarts": 2}
+    measuring = Measuring(counters, nobody, {}, attempt=2, restarts=1)
+    assert measuring.measure() == {"attempt": 2, "restarts": 1}
 
 
 def test_counters_become_totals_rates_and_means(counters: Counters, nobody: Usage, queue: int) -> None:
     """Totals are of the attempt, all else of the time since the last measurement."""
-    measuring = Measuring(counters, nobody, {"in": Level(queue), "out": Level(queue)}, attempt=0)
+    measuring = Measuring(counters, nobody, {"in": Level(queue), "out": Level(queue)}, attempt=0, restarts=0)
     counters.enter(Phase.USER)
     for rows in (10, 30):
         counters.begin_step(rows)
@@ -91,7 +91,7 @@ def test_counters_become_totals_rates_and_means(counters: Counters, nobody: Usag
 
 
 def test_after_the_end_totals_are_told_without_rates(counters: Counters, nobody: Usage, queue: int) -> None:
-    measuring = Measuring(counters, nobody, {"in": Level(queue)}, attempt=0)
+    measuring = Measuring(counters, nobody, {"in": Level(queue)}, attempt=0, restarts=0)
     counters.begin_step(10)
     assert measuring.totals() == {
         "attempt": 0,
@@ -175,22 +175,24 @@ def test_heartbeats_tell_what_a_process_takes(stage) -> None:
 
 
 def test_an_attempt_begins_its_totals_anew(stage) -> None:
-    """Also where the queue is the same; the attempt rises."""
+    """Also where the queue is the same; the attempt rises, and so do the restarts since Flink's."""
 
     def entrypoint(ctx):
         for batch in ctx.batches():
             print(batch.rows, flush=True)
 
-    node = stage.node_running(PythonRunner(entrypoint), fields={"input_layout": LAYOUT})
+    fields = {"input_layout": LAYOUT}
+    node = stage.node_running(PythonRunner(entrypoint), fields=fields, execution_attempt=2)
     stage.start(node)
     node.flink.feed(x=[1, 2, 3])
     eventually(lambda: measured(stage, "rows_in") == 3)
+    assert (measured(stage, "attempt"), measured(stage, "restarts")) == (2, 0)
     first_bytes = measured(stage, "bytes_in")
     assert first_bytes >= 3 * 8
-    stage.master.tell(wire.Restart(Token(0, 1)))
+    stage.master.tell(wire.Restart(Token(2, 1)))
     stage.start(node, count=2)
     node.flink.feed(x=[4])
-    eventually(lambda: measured(stage, "attempt") == 1 and measured(stage, "rows_in") == 1)
+    eventually(lambda: measured(stage, "attempt") == 3 and measured(stage, "rows_in") == 1)
     assert measured(stage, "restarts") == 1
     assert 0 < measured(stage, "bytes_in") <= first_bytes
 

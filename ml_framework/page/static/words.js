@@ -61,6 +61,6 @@ export const MEASURED = {
   checkpoint_stall_ms: ["checkpoint stall", milliseconds],
   cpu_cores: ["CPU cores", cores],
   memory_bytes: ["memory", bytes],
-  restarts: ["restarts", amount],
+  restarts: ["restarts in place", amount],
   model_version: ["model version", String],
 };
