@@ -21,7 +21,7 @@ from ml_operator.cli.app import app
 from ml_operator.cli.doctor import machine
 
 if TYPE_CHECKING:
-    from cli.conftest import FakeFlink
+    from support.fake_flink import FakeFlink
 
 ROOT = Path(__file__).parents[2]
 MIB = 1 << 20

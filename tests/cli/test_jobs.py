@@ -17,7 +17,7 @@ from ml_operator.cli import jobs, master
 from ml_operator.cli.app import app
 
 if TYPE_CHECKING:
-    from cli.conftest import FakeFlink
+    from support.fake_flink import FakeFlink
     from typer.testing import Result
 
 FIRST, SECOND, THIRD = "a" * 32, "ab" * 16, "c" * 32

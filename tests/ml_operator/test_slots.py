@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from pyflink.common import Types
 from pyflink.datastream import SlotSharingGroup, StreamExecutionEnvironment
 from pyflink.table import StreamTableEnvironment
+from support.fake_flink import FakeFlink
 from support.ports import free_ports
 
 from ml_framework.runner import PythonRunner
@@ -49,59 +47,40 @@ def grouped(env: StreamExecutionEnvironment, parallelism: int) -> Any:
     return numbers(env, parallelism).slot_sharing_group("own")
 
 
-class Rest:
-    """A session cluster's REST API: its answers by path; the paths that were asked for are in `asked`."""
+class Session(FakeFlink):
+    """The REST API of a session cluster."""
 
-    def __init__(self) -> None:
-        self.asked: list[str] = []
-        self.answers: dict[str, Any] = {}
-        rest = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                rest.asked.append(self.path)
-                self.send_response(200 if self.path in rest.answers else 404)
-                self.end_headers()
-                self.wfile.write(json.dumps(rest.answers.get(self.path)).encode())
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.server = HTTPServer(("127.0.0.1", 0), Handler)
-
-    def tell(
+    def has(
         self,
         slots: int,
         workers: int = 1,
         settings: Mapping[str, str] | None = None,
         **resources: float | dict[str, float],
     ) -> None:
+        """It has `slots` in all, on `workers` TaskManagers with these resources; and these settings."""
         total = {"cpuCores": 4.0, "taskHeapMemory": 400, "taskOffHeapMemory": 0, "managedMemory": 300}
         manager = {
             "slotsNumber": slots // max(workers, 1),
             "totalResource": {**total, "extendedResources": {}, **resources},
         }
+        configured = [{"key": name, "value": value} for name, value in (settings or {}).items()]
         self.answers = {
-            "/overview": {"slots-total": slots, "slots-available": 0, "taskmanagers": workers},
-            "/taskmanagers": {"taskmanagers": [manager] * workers},
-            "/jobmanager/config": [{"key": name, "value": value} for name, value in (settings or {}).items()],
+            "GET /overview": {"slots-total": slots, "slots-available": 0, "taskmanagers": workers},
+            "GET /taskmanagers": {"taskmanagers": [manager] * workers},
+            "GET /jobmanager/config": configured,
         }
 
     def options(self) -> dict[str, str]:
-        host, port = self.server.server_address[:2]
-        return {"execution.target": "remote", "rest.address": str(host), "rest.port": str(port)}
+        """Of a job that is to run there."""
+        host, _, port = self.address.partition(":")
+        return {"execution.target": "remote", "rest.address": host, "rest.port": port}
 
 
 @pytest.fixture
-def rest(monkeypatch: pytest.MonkeyPatch) -> Iterator[Rest]:
+def rest(monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
     monkeypatch.setattr("ml_operator.slots._ARRIVE_WITHIN_S", 0.3)
-    found = Rest()
-    serving = threading.Thread(target=found.server.serve_forever, kwargs={"poll_interval": 0.01})
-    serving.start()
-    yield found
-    found.server.shutdown()
-    serving.join()
-    found.server.server_close()
+    with Session().serving() as session:
+        yield session
 
 
 def test_an_embedded_cluster_whose_slots_are_fixed_must_have_enough() -> None:
@@ -145,15 +124,15 @@ def test_groups_of_the_user_count_where_slots_are_fixed() -> None:
         job.add_role("worker", runner=HAPPY, parallelism=2, input=grouped(env, 3))
 
 
-def test_a_session_cluster_with_enough_slots_is_asked_once(rest: Rest) -> None:
-    rest.tell(slots=3)
+def test_a_session_cluster_with_enough_slots_is_asked_once(rest: Session) -> None:
+    rest.has(slots=3)
     job, _ = planned(rest.options())
     job.add_role("worker", runner=HAPPY, parallelism=3)
-    assert rest.asked == ["/overview"]
+    assert rest.requests == ["GET /overview"]
 
 
-def test_a_session_cluster_with_too_few_slots_is_told_with_the_numbers(rest: Rest) -> None:
-    rest.tell(slots=2)
+def test_a_session_cluster_with_too_few_slots_is_told_with_the_numbers(rest: Session) -> None:
+    rest.has(slots=2)
     job, _ = planned(rest.options())
     address = "127.0.0.1:" + rest.options()["rest.port"]
     with pytest.raises(
@@ -164,24 +143,24 @@ def test_a_session_cluster_with_too_few_slots_is_told_with_the_numbers(rest: Res
         job.add_role("worker", runner=HAPPY, parallelism=3)
 
 
-def test_task_managers_that_arrive_meanwhile_count(rest: Rest, monkeypatch: pytest.MonkeyPatch) -> None:
-    rest.tell(slots=2)
+def test_task_managers_that_arrive_meanwhile_count(rest: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    rest.has(slots=2)
     monkeypatch.setattr("ml_operator.slots._ARRIVE_WITHIN_S", 30.0)
-    monkeypatch.setattr("ml_operator.slots.time.sleep", lambda _: rest.tell(slots=4, workers=2))
+    monkeypatch.setattr("ml_operator.slots.time.sleep", lambda _: rest.has(slots=4, workers=2))
     job, _ = planned(rest.options())
     job.add_role("worker", runner=HAPPY, parallelism=3)
-    assert rest.asked == ["/overview", "/overview"]
+    assert rest.requests == ["GET /overview", "GET /overview"]
 
 
 @pytest.mark.parametrize("key", ["kubernetes.cluster-id", "yarn.application.queue"])
-def test_a_cluster_that_starts_task_managers_is_not_refused(rest: Rest, key: str) -> None:
-    rest.tell(slots=2, settings={key: "x"})
+def test_a_cluster_that_starts_task_managers_is_not_refused(rest: Session, key: str) -> None:
+    rest.has(slots=2, settings={key: "x"})
     job, _ = planned(rest.options())
     job.add_role("worker", runner=HAPPY, parallelism=3)
 
 
-def test_before_the_first_task_manager_nothing_is_refused(rest: Rest) -> None:
-    rest.tell(slots=0, workers=0)
+def test_before_the_first_task_manager_nothing_is_refused(rest: Session) -> None:
+    rest.has(slots=0, workers=0)
     job, _ = planned(rest.options())
     job.add_role("worker", runner=HAPPY, parallelism=3)
 
@@ -189,23 +168,23 @@ def test_before_the_first_task_manager_nothing_is_refused(rest: Rest) -> None:
 @pytest.mark.parametrize(
     "target", ["embedded", "kubernetes-session", "kubernetes-application", "yarn-session", "yarn-application"]
 )
-def test_only_a_cluster_whose_slots_are_fixed_is_asked(rest: Rest, target: str) -> None:
-    rest.tell(slots=2)
+def test_only_a_cluster_whose_slots_are_fixed_is_asked(rest: Session, target: str) -> None:
+    rest.has(slots=2)
     job, _ = planned({**rest.options(), "execution.target": target})
     job.add_role("worker", runner=HAPPY, parallelism=3)
-    assert rest.asked == []
+    assert rest.requests == []
 
 
-def test_without_an_answer_nothing_is_refused(rest: Rest) -> None:
+def test_without_an_answer_nothing_is_refused(rest: Session) -> None:
     job, _ = planned({**rest.options(), "rest.port": str(free_ports(1)[0])})
     job.add_role("worker", runner=HAPPY, parallelism=3)
     job, _ = planned(rest.options())  # where the path is not known
     job.add_role("worker", runner=HAPPY, parallelism=3)
-    assert rest.asked == ["/overview"]
+    assert rest.requests == ["GET /overview"]
 
 
-def test_the_adaptive_scheduler_needs_slots_for_the_nodes_alone(rest: Rest) -> None:
-    rest.tell(slots=2, settings={"jobmanager.scheduler": "Adaptive"})
+def test_the_adaptive_scheduler_needs_slots_for_the_nodes_alone(rest: Session) -> None:
+    rest.has(slots=2, settings={"jobmanager.scheduler": "Adaptive"})
     job, env = planned(rest.options())
     job.add_role("worker", runner=HAPPY, parallelism=2, input=numbers(env, 4))
     with pytest.raises(PlanError, match=r"needs 3 slots \(by slot sharing group: default 3\)"):
@@ -231,8 +210,8 @@ def test_a_role_with_resources_has_a_group_of_its_own_and_leaves_it_behind_itsel
     assert "each a slot of its own" in job.render()
 
 
-def test_slots_of_a_size_are_counted_by_what_is_in_them(rest: Rest) -> None:
-    rest.tell(slots=2, workers=2, taskOffHeapMemory=2048)
+def test_slots_of_a_size_are_counted_by_what_is_in_them(rest: Session) -> None:
+    rest.has(slots=2, workers=2, taskOffHeapMemory=2048)
     job, env = planned(rest.options())
     env.register_slot_sharing_group(small("default"))
     job.add_role("worker", runner=HAPPY, parallelism=4, resources=Resources(memory="1 GiB"))
@@ -247,8 +226,8 @@ def test_slots_of_a_size_are_counted_by_what_is_in_them(rest: Rest) -> None:
         job.add_role("worker", runner=HAPPY, parallelism=5, resources=Resources(memory="1 GiB"))
 
 
-def test_a_slot_without_numbers_takes_its_share_of_the_gpus(rest: Rest) -> None:
-    rest.tell(slots=2, extendedResources={"gpu": 2.0})
+def test_a_slot_without_numbers_takes_its_share_of_the_gpus(rest: Session) -> None:
+    rest.has(slots=2, extendedResources={"gpu": 2.0})
     job, _ = planned(rest.options())
     with pytest.raises(
         PlanError,
@@ -261,8 +240,8 @@ def test_a_slot_without_numbers_takes_its_share_of_the_gpus(rest: Rest) -> None:
     job.add_role("worker", runner=HAPPY, parallelism=2, resources=Resources(gpu=1))
 
 
-def test_sizes_are_not_for_the_adaptive_scheduler(rest: Rest) -> None:
-    rest.tell(slots=1, settings={"jobmanager.scheduler": "adaptive"})
+def test_sizes_are_not_for_the_adaptive_scheduler(rest: Session) -> None:
+    rest.has(slots=1, settings={"jobmanager.scheduler": "adaptive"})
     job, _ = planned(rest.options())
     with pytest.raises(
         PlanError, match=r"role 'worker': slots have a size \(test-job/worker\), and the adap"
