@@ -10,7 +10,7 @@ from py4j.protocol import Py4JJavaError
 from pyflink.java_gateway import get_gateway
 
 from ml_framework.errors import JobFailed, MasterUnreachable
-from ml_framework.rpc.channel import fetch_log, fetch_status
+from ml_framework.rpc.channel import MasterConnection
 from ml_framework.rpc.messages import status_from_json
 from ml_operator.terminal import LogFollower, Terminal
 
@@ -30,14 +30,17 @@ _LOOK_S = 0.05
 
 
 class JobMonitor:
-    """Watches one submitted job. For one thread."""
+    """Watches one submitted job. For one thread.
+
+    It asks the application master on one connection, for as long as that can be reached.
+    """
 
     def __init__(self, client: JobClient, bridge: Bridge, name: str, master_uid: str) -> None:
         self._j_client = client._j_job_client
         self._graph = bridge.graph
         self._name = name
         self._master_uid = master_uid
-        self._master: tuple[str, str] | None = None
+        self._master: MasterConnection | None = None
 
     def wait(self, on_status: Callable[[ClusterStatus], object] | None, every: timedelta) -> None:
         """Wait for the end; see `MLJob.wait`."""
@@ -49,6 +52,8 @@ class JobMonitor:
         except KeyboardInterrupt:
             self._cancel(j_result)
             raise
+        finally:
+            self._disconnect()
         if on_status is not None and (last := j_result.get().getAccumulatorResult(f"{self._name}/status")):
             on_status(status_from_json(last))
 
@@ -75,22 +80,27 @@ class JobMonitor:
         """The cluster's state; None while its AM cannot be reached."""
         try:
             self._master = self._master or self._find_master()
-            return None if self._master is None else fetch_status(*self._master, _STATUS_TIMEOUT_S)
+            return None if self._master is None else self._master.status()
         except (MasterUnreachable, Py4JJavaError):
-            self._master = None  # it ended, or it was started anew elsewhere
+            self._disconnect()  # it ended, or it was started anew elsewhere
             return None
 
     def _read_log(self, node: NodeId, offset: int, limit: int) -> LogPiece:
         if self._master is None:
             raise MasterUnreachable("the application master is not known")
-        return fetch_log(*self._master, node, offset=offset, limit=limit, timeout_s=_STATUS_TIMEOUT_S)
+        return self._master.log(node, offset, limit)
 
-    def _find_master(self) -> tuple[str, str] | None:
+    def _find_master(self) -> MasterConnection | None:
         found = self._graph.findMaster(self._j_client, self._master_uid)
         if found is None:
             return None
         master = json.loads(found)
-        return master["master"], master["token"]
+        return MasterConnection(master["master"], master["token"], _STATUS_TIMEOUT_S)
+
+    def _disconnect(self) -> None:
+        if self._master is not None:
+            self._master.close()
+        self._master = None
 
     def _ended_within(self, j_result: Any, limit: timedelta) -> bool:
         """Whether the job ends in time. Python waits: Ctrl-C within a call into the JVM would break that."""

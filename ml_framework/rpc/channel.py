@@ -1,8 +1,8 @@
 """The client's end of the application master's service.
 
-`MasterClient` is for an asyncio loop (the agent, the tests), `fetch_status` and `fetch_log` for a plain
-thread (the client in the terminal). Whoever finds no AM gets `MasterUnreachable`, with host, port and the
-time waited; whoever is not understood by it gets `ProtocolError`.
+`MasterClient` is for an asyncio loop (the agent, the tests), `MasterConnection` for a plain thread (the
+client in the terminal). Whoever finds no AM gets `MasterUnreachable`, with host, port and the time waited;
+whoever is not understood by it gets `ProtocolError`.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ class MasterClient:
         return messages.status_from_message(await self._ask(self._stub.GetStatus, pb.StatusRequest()))
 
     async def log(self, node: NodeId, offset: int, limit: int) -> wire.LogPiece:
-        """A piece of what `node` has printed, see `fetch_log`."""
+        """A piece of what `node` has printed, see `MasterConnection.log`."""
         request = messages.log_request(node, offset, limit)
         return messages.piece_from_message(await self._ask(self._stub.GetLog, request))
 
@@ -141,50 +141,79 @@ class MasterClient:
             raise _translated(error.code(), error.details(), self.address, self._connect_s) from error
 
 
-def fetch_status(address: str, token: str, timeout_s: float) -> wire.ClusterStatus:
-    """Ask the AM at `address` (``host:port``) for the cluster's status, waiting at most `timeout_s` seconds.
+class MasterConnection:
+    """The AM at one address, for use in a plain thread; a context manager.
 
-    Raises:
-        MasterUnreachable: no answer in time.
-        ProtocolError: the AM rejects the token.
-    """
-    return messages.status_from_message(_fetch("GetStatus", pb.StatusRequest(), address, token, timeout_s))
-
-
-def fetch_log(
-    address: str, token: str, node: NodeId, *, offset: int, limit: int, timeout_s: float
-) -> wire.LogPiece:
-    """Ask the AM at `address` for a piece of what `node` has printed in its latest attempt.
+    One channel serves all calls: it connects when it is asked for the first time, and again by itself where
+    the AM could not be reached meanwhile.
 
     Args:
         address: ``host:port``.
         token: the job's token.
-        node: which.
-        offset: of the piece, in bytes; negative: as many before the end. One beyond the end of the log, which
-            has been cut since, gets its beginning.
-        limit: bytes of the piece, at most; the node sends 256 KiB at most.
-        timeout_s: longest wait, in seconds.
-
-    Returns:
-        the piece, empty at the log's end. Whoever reads on asks for `LogPiece.offset` + the length of its
-        text, and begins at 0 where `LogPiece.path` is another: the node has begun another attempt.
-
-    Raises:
-        LogUnavailable: there is no such node, it has not come yet or has gone, has no log or did not answer.
-        MasterUnreachable: no answer in time.
-        ProtocolError: the AM rejects the token.
+        timeout_s: longest wait for an answer, in seconds.
     """
-    request = messages.log_request(node, offset, limit)
-    return messages.piece_from_message(_fetch("GetLog", request, address, token, timeout_s))
 
+    def __init__(self, address: str, token: str, timeout_s: float) -> None:
+        self.address = address
+        self._timeout_s = timeout_s
+        self._metadata = _metadata(token)
+        self._channel = grpc.insecure_channel(address, options=CHANNEL_OPTIONS)
+        self._stub = ApplicationMasterStub(self._channel)
 
-def _fetch(method: str, request: Any, address: str, token: str, timeout_s: float) -> Any:
-    with grpc.insecure_channel(address, options=CHANNEL_OPTIONS) as channel:
-        ask = getattr(ApplicationMasterStub(channel), method)
+    def status(self) -> wire.ClusterStatus:
+        """The cluster as the AM sees it.
+
+        Raises:
+            MasterUnreachable: no answer in time.
+            ProtocolError: the AM rejects the token.
+        """
+        return messages.status_from_message(self._ask(self._stub.GetStatus, pb.StatusRequest()))
+
+    def log(self, node: NodeId, offset: int, limit: int) -> wire.LogPiece:
+        """A piece of what `node` has printed in its latest attempt.
+
+        Args:
+            node: which.
+            offset: of the piece, in bytes; negative: as many before the end. One beyond the end of the log,
+                which has been cut since, gets its beginning.
+            limit: bytes of the piece, at most; the node sends 256 KiB at most.
+
+        Returns:
+            the piece, empty at the log's end. Whoever reads on asks for `LogPiece.offset` + the length of its
+            text, and begins at 0 where `LogPiece.path` is another: the node has begun another attempt.
+
+        Raises:
+            LogUnavailable: there is no such node, it has not come yet or has gone, has no log or did not
+                answer.
+            MasterUnreachable: no answer in time.
+            ProtocolError: the AM rejects the token.
+        """
+        request = messages.log_request(node, offset, limit)
+        return messages.piece_from_message(self._ask(self._stub.GetLog, request))
+
+    def close(self) -> None:
+        """Close the channel. Idempotent."""
+        self._channel.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _ask(self, method: Any, request: Any) -> Any:
         try:
-            return ask(request, metadata=_metadata(token), timeout=timeout_s, wait_for_ready=True)
+            return method(request, metadata=self._metadata, timeout=self._timeout_s, wait_for_ready=True)
         except grpc.RpcError as error:
-            raise _translated(error.code(), error.details(), address, timeout_s) from error
+            raise _translated(error.code(), error.details(), self.address, self._timeout_s) from error
+
+
+def fetch_status(address: str, token: str, timeout_s: float) -> wire.ClusterStatus:
+    """What `MasterConnection.status` tells, for those who ask once."""
+    with MasterConnection(address, token, timeout_s) as master:
+        return master.status()
 
 
 def _metadata(token: str) -> _Metadata:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import sys
 import time
+from contextlib import ExitStack
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -13,7 +15,12 @@ from ml_framework.errors import CommandFailed, LogUnavailable, MasterUnreachable
 from ml_framework.rpc.wire import LogPiece
 from ml_framework.spec import NodeId
 from ml_operator.cli.jobs import find
-from ml_operator.cli.master import Master
+from ml_operator.cli.master import connect
+from ml_operator.followed import Followed
+
+if TYPE_CHECKING:
+    from ml_framework.rpc.channel import MasterConnection
+    from ml_operator.followed import Read
 
 _NODE = re.compile(r"(?P<role>[a-z][\w-]*)(?:/(?P<index>\d+)|\[(?P<bracketed>\d+)\])")
 _PIECE_BYTES = 1 << 18
@@ -31,22 +38,18 @@ def show(word: str, node: str, address: str | None, *, lines: int, follow: bool)
         MasterUnreachable: the application master does not answer.
     """
     wanted = parse(node)
-    master = _master(word, wanted, address)
-    try:
-        piece = _tail(master, wanted, lines)
-    except LogUnavailable:
-        if not follow:
-            raise
-        piece = LogPiece(b"", 0, 0, path="")  # it will come
-    _write(piece.text)
-    if not follow:
-        if not piece.size:
+    with _master(word, wanted, address) as master:
+        try:
+            piece = _tail(master.log, wanted, lines)
+        except LogUnavailable:
+            if not follow:
+                raise
+            piece = LogPiece(b"", 0, 0, path="")  # it will come
+        _write(piece.text)
+        if follow:
+            _follow(Followed(wanted, master.log, piece.path, piece.offset + len(piece.text)))
+        elif not piece.size:
             typer.echo(f"mlflink: {node} has printed nothing yet", err=True)
-        return
-    try:
-        _follow(master, wanted, piece)
-    except MasterUnreachable:
-        typer.echo("mlflink: the job's application master has ended", err=True)
 
 
 def parse(node: str) -> NodeId:
@@ -57,7 +60,7 @@ def parse(node: str) -> NodeId:
     return NodeId(found["role"], int(found["index"] or found["bracketed"]))
 
 
-def _master(word: str, node: NodeId, address: str | None) -> Master:
+def _master(word: str, node: NodeId, address: str | None) -> MasterConnection:
     """The application master that knows `node`, of those of the job."""
     job, clusters = find(word, address)
     if job.ended:
@@ -66,20 +69,23 @@ def _master(word: str, node: NodeId, address: str | None) -> Master:
             "JobConfig(log_dir=…) says, else in the folder ml-on-flink-logs of the temporary one"
         )
     known: list[NodeId] = []
-    for master in (Master(job, cluster) for cluster in clusters):
-        nodes = [status.node for status in master.status().nodes]
-        if node in nodes:
-            return master
-        known += nodes
+    for cluster in clusters:
+        with ExitStack() as stack:
+            master = stack.enter_context(connect(job, cluster))
+            nodes = [status.node for status in master.status().nodes]
+            if node in nodes:
+                stack.pop_all()
+                return master
+            known += nodes
     names = ", ".join(f"{other.role}/{other.index}" for other in known)
     raise CommandFailed(f"the job {job.id} has no node {node.role}/{node.index}; it has {names}")
 
 
-def _tail(master: Master, node: NodeId, lines: int) -> LogPiece:
+def _tail(read: Read, node: NodeId, lines: int) -> LogPiece:
     """The log from its last `lines` on, in one piece that ends where the log does now."""
-    piece = master.log(node, -lines * _LINE_BYTES, _PIECE_BYTES)
+    piece = read(node, -lines * _LINE_BYTES, _PIECE_BYTES)
     while piece.offset > 0 and piece.text.count(b"\n") <= lines and len(piece.text) < _PIECE_BYTES:
-        piece = master.log(node, -2 * max(len(piece.text), _LINE_BYTES), _PIECE_BYTES)
+        piece = read(node, -2 * max(len(piece.text), _LINE_BYTES), _PIECE_BYTES)
     return _last_lines(piece, lines)
 
 
@@ -88,23 +94,27 @@ def _last_lines(piece: LogPiece, lines: int) -> LogPiece:
     return replace(piece, text=kept, offset=piece.offset + len(piece.text) - len(kept))
 
 
-def _follow(master: Master, node: NodeId, piece: LogPiece) -> None:
-    """Print what comes, for ever; `MasterUnreachable` ends it."""
-    path, offset = piece.path, piece.offset + len(piece.text)
-    while True:
-        try:
-            piece = master.log(node, offset, _PIECE_BYTES)
-        except LogUnavailable:  # between two attempts
-            piece = replace(piece, text=b"", path=path)
-        if piece.path != path:
-            if path:
-                typer.echo(f"mlflink: another attempt of {node}: {piece.path}", err=True)
-            path, offset = piece.path, 0
-        elif piece.text:
-            _write(piece.text)
-            offset = piece.offset + len(piece.text)
-        else:
-            time.sleep(_LOOK_EVERY_S)  # the log is asked for: it does not tell by itself
+def _follow(log: Followed) -> None:
+    """Print what comes, until the application master has ended."""
+    try:
+        while True:
+            if text := _news(log):
+                _write(text)
+            else:
+                time.sleep(_LOOK_EVERY_S)  # the log is asked for: it does not tell by itself
+    except MasterUnreachable:
+        typer.echo("mlflink: the job's application master has ended", err=True)
+
+
+def _news(log: Followed) -> bytes:
+    before = log.path
+    try:
+        piece = log.next(_PIECE_BYTES)
+    except LogUnavailable:  # between two attempts
+        return b""
+    if before and piece.path != before:
+        typer.echo(f"mlflink: another attempt of {log.node}: {piece.path}", err=True)
+    return piece.text
 
 
 def _write(text: bytes) -> None:

@@ -1,4 +1,4 @@
-"""The application masters of a job, and what they tell.
+"""The application masters of a job: where they are.
 
 Flink's REST API passes requests on to an operator's coordinator, as serialised objects of Java. There is one
 request, so its bytes are here, and no JVM is started for them; a test has Java write the same. Of the answer
@@ -16,8 +16,7 @@ from ml_framework.errors import CommandFailed
 from ml_operator import announced
 
 if TYPE_CHECKING:
-    from ml_framework.rpc.wire import ClusterStatus, LogPiece
-    from ml_framework.spec import NodeId
+    from ml_framework.rpc.channel import MasterConnection
     from ml_operator.cli.jobs import Job
 
 REQUEST = b"".join(
@@ -34,36 +33,22 @@ _ANSWER = re.compile(rb'\{"master":"[^"]+","token":"[^"]+"\}')
 _ANSWER_WITHIN_S = 5.0
 
 
-class Master:
+def connect(job: Job, cluster: str) -> MasterConnection:
     """The application master of one ML cluster of a job that runs.
 
     Raises:
         CommandFailed: it is not there: the job is being started, or has just ended.
     """
+    from ml_framework.rpc.channel import MasterConnection  # noqa: PLC0415 - a quarter of a second
 
-    def __init__(self, job: Job, cluster: str) -> None:
-        found = _ANSWER.search(_asked(job, cluster + announced.MASTER_SUFFIX))
-        if found is None:
-            raise CommandFailed(
-                f"the application master of {cluster!r} is not there: the job {job.id} is being started, or "
-                "has just ended; try again"
-            )
-        place = json.loads(found[0])
-        self._address, self._token = place["master"], place["token"]
-
-    def status(self) -> ClusterStatus:
-        """The cluster; raises `MasterUnreachable`."""
-        from ml_framework.rpc.channel import fetch_status  # noqa: PLC0415 - a quarter of a second
-
-        return fetch_status(self._address, self._token, _ANSWER_WITHIN_S)
-
-    def log(self, node: NodeId, offset: int, limit: int) -> LogPiece:
-        """A piece of a node's log, see `fetch_log`; raises `MasterUnreachable`, `LogUnavailable`."""
-        from ml_framework.rpc.channel import fetch_log  # noqa: PLC0415 - a quarter of a second
-
-        return fetch_log(
-            self._address, self._token, node, offset=offset, limit=limit, timeout_s=_ANSWER_WITHIN_S
+    found = _ANSWER.search(_asked(job, cluster + announced.MASTER_SUFFIX))
+    if found is None:
+        raise CommandFailed(
+            f"the application master of {cluster!r} is not there: the job {job.id} is being started, or "
+            "has just ended; try again"
         )
+    place = json.loads(found[0])
+    return MasterConnection(place["master"], place["token"], _ANSWER_WITHIN_S)
 
 
 def _asked(job: Job, uid: str) -> bytes:

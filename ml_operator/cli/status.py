@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from ml_operator.cli.jobs import find
-from ml_operator.cli.master import Master
+from ml_operator.cli.master import connect
 from ml_operator.cli.text import columns, duration, number, percent
 
 if TYPE_CHECKING:
@@ -56,12 +56,17 @@ def show(word: str, address: str | None, *, as_json: bool) -> None:
         MasterUnreachable: the application master does not answer.
     """
     job, clusters = find(word, address)
-    statuses = [] if job.ended else [Master(job, cluster).status() for cluster in clusters]
+    statuses = [] if job.ended else [_status(job, cluster) for cluster in clusters]
     if as_json:
         told = {"job": job.id, "name": job.name, "state": job.state, "clusters": list(map(asdict, statuses))}
         typer.echo(json.dumps(told, indent=2))
     else:
         _print(job, statuses)
+
+
+def _status(job: Job, cluster: str) -> ClusterStatus:
+    with connect(job, cluster) as master:
+        return master.status()
 
 
 def _print(job: Job, statuses: Iterable[ClusterStatus]) -> None:

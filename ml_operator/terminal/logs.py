@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING
 
 from ml_framework.errors import LogUnavailable, MasterUnreachable
 from ml_framework.runner.log_file import log_name
+from ml_operator.followed import Followed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    from ml_framework.rpc.wire import ClusterStatus, LogPiece, NodeStatus
+    from ml_framework.rpc.wire import ClusterStatus
     from ml_framework.spec import NodeId
-
-    Read = Callable[[NodeId, int, int], LogPiece]
-    """The piece of a node's log at an offset, of at most so many bytes."""
+    from ml_operator.followed import Read
 
 PIECE_BYTES = 8 * 1024
 """Of one node at one look; of more the end is shown."""
@@ -25,11 +24,10 @@ NODES = 16
 
 
 @dataclass
-class _Place:
-    """How far a node's log has been shown."""
+class _Shown:
+    """What was shown of a node's log: `rest` is a line that has not ended yet."""
 
-    path: str = ""
-    offset: int = 0
+    log: Followed
     rest: bytes = b""
 
 
@@ -42,15 +40,15 @@ class LogFollower:
 
     def __init__(self, read: Read) -> None:
         self._read = read
-        self._places: dict[NodeId, _Place] = {}
+        self._shown: dict[NodeId, _Shown] = {}
 
     def lines(self, status: ClusterStatus) -> Iterator[str]:
         """What is new since the last look."""
         for node in status.nodes[:NODES]:
-            place = self._places.setdefault(node.node, _Place())
-            if node.measured.get("log_bytes", 0.0) != place.offset:
+            shown = self._of(node.node)
+            if node.measured.get("log_bytes", 0.0) != shown.log.offset:
                 try:
-                    yield from self._follow(node, place)
+                    yield from _new(shown)
                 except (LogUnavailable, MasterUnreachable):
                     continue  # it has just ended, or has not begun: the next look will tell
 
@@ -59,26 +57,27 @@ class LogFollower:
         for node in status.nodes[:NODES]:
             path = Path(node.log_dir) / log_name(node.node)
             if node.log_dir and path.is_file() and not path.with_name(f"{path.name}.1").exists():
-                place = self._places.get(node.node, _Place())
+                shown = self._of(node.node)
                 with path.open("rb") as log:
-                    log.seek(place.offset if place.path == str(path) else 0)
-                    yield from _complete(node.node, place, log.read(PIECE_BYTES) + b"\n")
+                    log.seek(shown.log.offset if shown.log.path == str(path) else 0)
+                    yield from _complete(shown, log.read(PIECE_BYTES) + b"\n")
 
-    def _follow(self, node: NodeStatus, place: _Place) -> Iterator[str]:
-        piece = self._read(node.node, place.offset, PIECE_BYTES)
-        if piece.path != place.path:
-            place.path, place.offset, place.rest = piece.path, 0, b""
-            piece = self._read(node.node, 0, PIECE_BYTES)
-        if piece.size - piece.offset > PIECE_BYTES:
-            piece = self._read(node.node, -PIECE_BYTES, PIECE_BYTES)
-            place.rest = b""
-            yield f"{node.node} | [… {piece.offset - place.offset:,} bytes are only in {piece.path} …]"
-        place.offset = piece.offset + len(piece.text)
-        yield from _complete(node.node, place, piece.text)
+    def _of(self, node: NodeId) -> _Shown:
+        return self._shown.setdefault(node, _Shown(Followed(node, self._read)))
 
 
-def _complete(node: NodeId, place: _Place, text: bytes) -> Iterator[str]:
-    *lines, place.rest = (place.rest + text).split(b"\n")
+def _new(shown: _Shown) -> Iterator[str]:
+    path = shown.log.path
+    piece, left_out = shown.log.latest(PIECE_BYTES)
+    if piece.path != path or left_out:
+        shown.rest = b""
+    if left_out:
+        yield f"{shown.log.node} | [… {left_out:,} bytes are only in {piece.path} …]"
+    yield from _complete(shown, piece.text)
+
+
+def _complete(shown: _Shown, text: bytes) -> Iterator[str]:
+    *lines, shown.rest = (shown.rest + text).split(b"\n")
     for line in lines:
         if line:
-            yield f"{node} | {line.decode(errors='replace')}"
+            yield f"{shown.log.node} | {line.decode(errors='replace')}"

@@ -6,6 +6,7 @@ import base64
 import json
 from collections import deque
 from typing import TYPE_CHECKING, Any
+from unittest.mock import MagicMock
 
 import pytest
 from typer.testing import CliRunner
@@ -13,12 +14,14 @@ from typer.testing import CliRunner
 from ml_framework.errors import CommandFailed
 from ml_framework.rpc.wire import AttemptEnd, ClusterStatus, NodeState, NodeStatus
 from ml_framework.spec import NodeId, Token
-from ml_operator.cli import jobs, master
+from ml_operator.cli import jobs, master, status
 from ml_operator.cli.app import app
 
 if TYPE_CHECKING:
     from support.fake_flink import FakeFlink
     from typer.testing import Result
+
+    from ml_framework.rpc.channel import MasterConnection
 
 FIRST, SECOND, THIRD = "a" * 32, "ab" * 16, "c" * 32
 MASTER = "Source: application master<br/>+- {}-application-master<br/>"
@@ -133,8 +136,8 @@ STATUS = ClusterStatus(
 class TestStatus:
     @pytest.fixture(autouse=True)
     def _told(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(master.Master, "__init__", lambda *_: None)
-        monkeypatch.setattr(master.Master, "status", lambda _: STATUS)
+        told = MagicMock(**{"__enter__.return_value.status.return_value": STATUS})
+        monkeypatch.setattr(status, "connect", lambda *_: told)
 
     def test_of_a_cluster(self, three: FakeFlink) -> None:
         done = mlflink("status", "fit", "-c", three.address)
@@ -227,10 +230,10 @@ class TestStop:
 class TestMaster:
     """Where the application master is, by what a coordinator answers."""
 
-    def find(self, three: FakeFlink, text: bytes) -> master.Master:
+    def find(self, three: FakeFlink, text: bytes) -> MasterConnection:
         path = f"POST /jobs/{FIRST}/coordinators/line-application-master"
         three.answers[path] = {"serializedCoordinationResult": base64.b64encode(text).decode()}
-        return master.Master(*self.job(three))
+        return master.connect(*self.job(three))
 
     def job(self, three: FakeFlink) -> tuple[jobs.Job, str]:
         job, (cluster,) = jobs.find("line", three.address)
@@ -238,8 +241,9 @@ class TestMaster:
 
     def test_is_found(self, three: FakeFlink) -> None:
         text = b'\xac\xed\x00\x05...xt\x00R{"master":"127.0.0.1:5","token":"secret"}'
-        found = self.find(three, text)
-        assert (found._address, found._token) == ("127.0.0.1:5", "secret")
+        with self.find(three, text) as found:
+            assert found.address == "127.0.0.1:5"
+            assert found._metadata == (("authorization", "Bearer secret"),)
         _, body = three.asked[-1]
         assert base64.b64decode(body["serializedCoordinationRequest"]) == master.REQUEST
 
@@ -251,4 +255,4 @@ class TestMaster:
 
     def test_is_not_there_any_more(self, three: FakeFlink) -> None:
         with pytest.raises(CommandFailed, match="'line' is not there"):
-            master.Master(*self.job(three))
+            master.connect(*self.job(three))

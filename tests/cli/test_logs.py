@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +12,7 @@ from ml_framework.errors import LogUnavailable, MasterUnreachable
 from ml_framework.rpc.wire import LogPiece
 from ml_framework.spec import NodeId
 from ml_operator.cli import logs
+from ml_operator.followed import Followed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,14 +60,14 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
 def test_the_last_lines(lines: int, kept: bytes | None, width: int) -> None:
     """Short lines and long ones: as many as were asked for, or all."""
     text = b"".join(b"%s%d\n" % (b" " * (width - 1), number) for number in range(1, 301))
-    piece = logs._tail(FakeMaster(text), NODE, lines)
+    piece = logs._tail(FakeMaster(text).log, NODE, lines)
     wanted = text if kept is None else text[len(text) - len(kept) - lines * (width - 1) :]
     assert piece.text == wanted
     assert piece.offset + len(piece.text) == piece.size
 
 
 def test_a_line_that_is_not_whole_yet_is_a_line() -> None:
-    assert logs._tail(FakeMaster(b"one\ntwo\nthr"), NODE, 2).text == b"two\nthr"
+    assert logs._tail(FakeMaster(b"one\ntwo\nthr").log, NODE, 2).text == b"two\nthr"
 
 
 def test_it_follows_into_the_next_attempt(
@@ -74,11 +76,11 @@ def test_it_follows_into_the_next_attempt(
     """Which begins at its beginning; the end of the application master ends it."""
     master = FakeMaster(b"a\nb\nc\n", b"d\n", piece_bytes=2)
     monkeypatch.setattr(logs.time, "sleep", master.next_attempt)
-    first = LogPiece(b"a\n", 0, 6, "/logs/attempt_0/worker-0.log")
-    with pytest.raises(MasterUnreachable):
-        logs._follow(master, NODE, first)
+    logs._follow(Followed(NODE, master.log, "/logs/attempt_0/worker-0.log", offset=2))
     assert written == [b"b\n", b"c\n", b"d\n"]
-    assert capsys.readouterr().err == "mlflink: another attempt of worker[0]: /logs/attempt_1/worker-0.log\n"
+    another, ended = capsys.readouterr().err.splitlines()
+    assert another == "mlflink: another attempt of worker[0]: /logs/attempt_1/worker-0.log"
+    assert ended == "mlflink: the job's application master has ended"
 
 
 def test_between_two_attempts_there_is_no_log(written: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,10 +93,8 @@ def test_between_two_attempts_there_is_no_log(written: list[bytes], monkeypatch:
             raise LogUnavailable("worker[0] is absent")
         return there(node, offset, limit)
 
-    monkeypatch.setattr(master, "log", log)
     monkeypatch.setattr(logs.time, "sleep", master.next_attempt)
-    with pytest.raises(MasterUnreachable):
-        logs._follow(master, NODE, LogPiece(b"", 2, 2, "/logs/attempt_0/worker-0.log"))
+    logs._follow(Followed(NODE, log, "/logs/attempt_0/worker-0.log", offset=2))
     assert written == [b"b\n"]
 
 
@@ -102,7 +102,7 @@ def test_what_is_followed_may_have_no_log_yet(
     written: list[bytes], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     master = FakeMaster(b"a\n")
-    monkeypatch.setattr(logs, "_master", lambda *_: master)
+    monkeypatch.setattr(logs, "_master", lambda *_: nullcontext(master))
     monkeypatch.setattr(logs.time, "sleep", master.next_attempt)
     there: Callable[..., LogPiece] = master.log
     gaps = iter([True])

@@ -38,11 +38,11 @@ def test_token_and_rows_are_for_nobody_else(
     """The token is in no command line, variable, file or status; queues are 0600, their folders 0700."""
     asked: list[tuple[str, str]] = []
     statuses: list[Any] = []
-    fetch = job_client.fetch_status
+    connect = job_client.MasterConnection
 
     def noted(address: str, token: str, timeout_s: float) -> Any:
         asked.append((address, token))
-        return fetch(address, token, timeout_s)
+        return connect(address, token, timeout_s)
 
     def look(status: Any) -> None:
         statuses.append(status)
@@ -61,7 +61,7 @@ def test_token_and_rows_are_for_nobody_else(
         assert {stat.S_IMODE(folder.stat().st_mode) for folder in folders} == {0o700}
         (tmp_path / "go").touch()
 
-    monkeypatch.setattr(job_client, "fetch_status", noted)
+    monkeypatch.setattr(job_client, "MasterConnection", noted)
     worker = program("plus_one", folder=str(tmp_path), after=["go"])
     output = [("x", DataTypes.BIGINT()), ("y", DataTypes.BIGINT())]
     scored = flink.job.add_role(

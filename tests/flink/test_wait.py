@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+import signal
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
+import grpc
 import pytest
-from support.flink import make_flink, program
+from support.flink import Flink, make_flink, processes, program
 
 from ml_framework.rpc.wire import NodeState
 
@@ -36,6 +40,74 @@ def test_the_last_status_is_that_of_the_end(tmp_path: Path, capsys: pytest.Captu
     assert {"worker[0] | goodbye", "worker[1] | goodbye"} <= set(said)
     assert summary.startswith("test finished after 0:00:")
     assert "; 50,001 rows read; logs in " in summary
+
+
+@pytest.fixture
+def channels(monkeypatch: pytest.MonkeyPatch) -> list[grpc.Channel]:
+    """Those that the client opens."""
+    opened: list[grpc.Channel] = []
+    there = grpc.insecure_channel
+
+    def noted(*arguments: Any, **options: Any) -> grpc.Channel:
+        opened.append(there(*arguments, **options))
+        return opened[-1]
+
+    monkeypatch.setattr(grpc, "insecure_channel", noted)
+    return opened
+
+
+def is_closed(channel: grpc.Channel) -> bool:
+    try:
+        channel.unary_unary("/nobody/asks")(b"", timeout=0.1)
+    except ValueError:  # of a closed channel
+        return True
+    except grpc.RpcError:
+        return False
+    raise AssertionError("there was an answer")
+
+
+def talkative(flink: Flink) -> Flink:
+    """With a worker that prints a line for each of its 30 steps, which take a twentieth of a second."""
+    flink.job.add_role("worker", runner=program("says_what_it_does"), input=flink.sequence(3_000))
+    return flink
+
+
+def test_state_and_logs_come_by_one_connection(
+    channels: list[grpc.Channel], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """However often they are asked for; it is closed in the end."""
+    flink = talkative(make_flink())
+    seen: list[ClusterStatus] = []
+    flink.job.wait(flink.submit(), seen.append, every=timedelta(milliseconds=50))
+    assert len(seen) > 10
+    said = capsys.readouterr().err
+    assert [line for line in said.splitlines() if "step" in line] == [
+        f"worker[0] | worker[0] attempt 0: step {step}, 100 rows" for step in range(30)
+    ]
+    assert [is_closed(channel) for channel in channels] == [True]
+
+
+def test_an_application_master_that_was_started_again_is_found(
+    channels: list[grpc.Channel], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It listens elsewhere; the connection to the one before it is closed."""
+    restart = {"restart_strategy__type": "fixed-delay", "restart_strategy__fixed_delay__delay": "10 ms"}
+    flink = talkative(make_flink(**restart))
+    executions: list[int] = []
+
+    def look(status: ClusterStatus) -> None:
+        (node,) = status.nodes
+        if node.state is NodeState.RUNNING and not executions:
+            (master,) = processes("ml_framework.master")
+            os.kill(master.pid, signal.SIGKILL)
+        if node.state is NodeState.RUNNING:
+            executions.append(node.token.execution)
+
+    flink.job.wait(flink.submit(), look, every=timedelta(milliseconds=50))
+    assert set(executions) == {0, 1}
+    assert "test has failed, and Flink has started it again" in capsys.readouterr().err
+    assert len(channels) > 1
+    assert all(map(is_closed, channels))
 
 
 def test_a_quiet_wait_says_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from ml_framework.errors import LogUnavailable
 from ml_framework.master import MasterConfig, MasterServer, logs
-from ml_framework.rpc.channel import Attendance, MasterClient, fetch_log
+from ml_framework.rpc.channel import Attendance, MasterClient, MasterConnection
 from ml_framework.rpc.wire import LogPiece, LogRead, ReadLog, Registered, Started
 from ml_framework.spec import JobSpec, NodeId, RoleSpec, Token
 
@@ -85,13 +85,11 @@ def test_a_plain_thread_can_ask() -> None:
     """As the terminal does."""
 
     async def story(stage: Stage) -> None:
-        address = stage.client.address
-        asking = asyncio.create_task(
-            asyncio.to_thread(fetch_log, address, SECRET, W0, offset=0, limit=7, timeout_s=LIMIT_S)
-        )
-        question = await stage.asked()
-        await stage.answer(question.request, PIECE)
-        assert (question.offset, question.limit, await asking) == (0, 7, PIECE)
+        with MasterConnection(stage.client.address, SECRET, LIMIT_S) as master:
+            asking = asyncio.create_task(asyncio.to_thread(master.log, W0, offset=0, limit=7))
+            question = await stage.asked()
+            await stage.answer(question.request, PIECE)
+            assert (question.offset, question.limit, await asking) == (0, 7, PIECE)
 
     tell(story)
 
