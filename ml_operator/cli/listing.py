@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from ml_operator.cli.jobs import jobs, places
-from ml_operator.cli.text import columns, duration
+from ml_operator.cli.text import columns
+from ml_operator.words import age
 
 if TYPE_CHECKING:
     from ml_operator.cli.jobs import Job
@@ -30,5 +31,5 @@ def show(address: str | None, *, ended: bool) -> None:
 
 
 def _row(job: Job) -> tuple[str, ...]:
-    age = duration(time.time() - job.start_ms / 1000)
-    return job.id, job.name, ", ".join(job.clusters), job.state, age, job.rest.address
+    since = age(time.time() - job.start_ms / 1000)
+    return job.id, job.name, ", ".join(job.clusters), job.state, since, job.rest.address

@@ -11,7 +11,8 @@ import typer
 
 from ml_operator.cli.jobs import find
 from ml_operator.cli.master import connect
-from ml_operator.cli.text import columns, duration, number, percent
+from ml_operator.cli.text import columns
+from ml_operator.words import ABSENT, age, amount, logged, percent, spent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -70,8 +71,8 @@ def _status(job: Job, cluster: str) -> ClusterStatus:
 
 
 def _print(job: Job, statuses: Iterable[ClusterStatus]) -> None:
-    age = duration(time.time() - job.start_ms / 1000)
-    typer.echo(f"job {job.id} ({job.name}) is {_colored(job.state)}, begun {age} ago at {job.rest.address}")
+    since = age(time.time() - job.start_ms / 1000)
+    typer.echo(f"job {job.id} ({job.name}) is {_colored(job.state)}, begun {since} ago at {job.rest.address}")
     if job.ended:
         _echo(_ended(job))
     else:
@@ -104,7 +105,7 @@ def _told(status: ClusterStatus) -> Iterator[str]:
         yield f"cause: {status.first_cause}"
     yield columns([_HEAD, *map(_row, status.nodes)], indent=2)
     yield from _titled(
-        "numbers", (f"{name(node)}: {_numbers(node)}" for node in status.nodes if node.numbers)
+        "numbers", (f"{name(node)}: {logged(node.numbers)}" for node in status.nodes if node.numbers)
     )
     yield from _titled("ended attempts", (line for node in status.nodes for line in _ends(node)))
     yield from _titled("history", status.history)
@@ -128,25 +129,17 @@ def _row(node: NodeStatus) -> tuple[str, ...]:
         name(node),
         node.state,
         str(node.token.attempt),
-        number(measured("rows_in")),
-        number(measured("rows_out")),
-        number(measured("rows_in_per_second")),
-        number(measured("rows_out_per_second")),
+        amount(measured("rows_in")),
+        amount(measured("rows_out")),
+        amount(measured("rows_in_per_second")),
+        amount(measured("rows_out_per_second")),
         percent(measured("queue_in_fill")),
         percent(measured("queue_out_fill")),
-        *(percent(_share(measured(f"{part}_ms_per_second"))) for part in ("wait", "compute", "blocked")),
-        number(measured("cpu_cores")),
-        number(measured("memory_bytes"), "B"),
-        "–" if node.heartbeat_age_s is None else f"{node.heartbeat_age_s:.1f} s",
+        *(spent(node, phase) for phase in ("wait", "compute", "blocked")),
+        amount(measured("cpu_cores")),
+        amount(measured("memory_bytes"), "B"),
+        ABSENT if node.heartbeat_age_s is None else f"{node.heartbeat_age_s:.1f} s",
     )
-
-
-def _share(ms_per_second: float | None) -> float | None:
-    return None if ms_per_second is None else ms_per_second / 1000
-
-
-def _numbers(node: NodeStatus) -> str:
-    return ", ".join(f"{key} {value:.6g}" for key, value in sorted(node.numbers.items()))
 
 
 def _ends(node: NodeStatus) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ml_operator.terminal import words
+from ml_operator import words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +49,7 @@ def _rows(pace: Pace) -> str:
         return ""
     told = f"{pace.rows:,} rows, {pace.per_second:,.0f}/s"
     if pace.share is not None:
-        told += f", {pace.share:.0%}"
+        told += f", {words.percent(pace.share)}"
     if pace.remaining_s:
         told += f", {words.duration(pace.remaining_s)} to go"
     return told

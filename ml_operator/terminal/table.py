@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ml_framework.rpc.wire import NodeState
-from ml_operator.terminal import words
+from ml_operator import words
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 NODES_SHOWN = 16
 """Of each role; more would not fit a terminal."""
 _FAILURES_SHOWN = 3
-_PER_CENT_OF_MS = 0.1
-"""Milliseconds a second, in per cent."""
 
 _COLOURS = {
     NodeState.RUNNING: "green",
@@ -72,12 +70,10 @@ def _row(node: NodeStatus) -> tuple[RenderableType, ...]:
         Text(str(node.node)),
         Text(node.state.value, style=_COLOURS.get(node.state, "yellow")),
         str(node.token.attempt),
-        words.measured(node, "rows_in"),
-        words.measured(node, "rows_in_per_second"),
-        words.measured(node, "queue_in_fill", "{:.0f} %", 100),
-        words.measured(node, "wait_ms_per_second", "{:.0f} %", _PER_CENT_OF_MS),
-        words.measured(node, "compute_ms_per_second", "{:.0f} %", _PER_CENT_OF_MS),
-        words.measured(node, "blocked_ms_per_second", "{:.0f} %", _PER_CENT_OF_MS),
+        words.whole(node.measured.get("rows_in")),
+        words.whole(node.measured.get("rows_in_per_second")),
+        words.percent(node.measured.get("queue_in_fill")),
+        *(words.spent(node, phase) for phase in ("wait", "compute", "blocked")),
     )
 
 
@@ -87,6 +83,6 @@ def _progress(pace: Pace, share: float) -> Table:
     eta = f"{words.duration(remaining_s)} to go" if remaining_s else ""
     line.add_row(
         ProgressBar(total=1.0, completed=share, width=30),
-        f"{share:.0%}  {pace.rows:,} of {pace.total:,} rows  {pace.per_second:,.0f}/s  {eta}",
+        f"{words.percent(share)}  {pace.rows:,} of {pace.total:,} rows  {pace.per_second:,.0f}/s  {eta}",
     )
     return line

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 from rich.console import Console
 from rich.live import Live
 
-from ml_operator.terminal import words
+from ml_operator import words
 from ml_operator.terminal.lines import Lines
 from ml_operator.terminal.pace import Pace
 from ml_operator.terminal.table import render

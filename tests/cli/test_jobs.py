@@ -146,7 +146,7 @@ class TestStatus:
         assert lines[0].startswith(f"job {FIRST} (fit) is RUNNING, begun ")
         assert lines[2] == "ML cluster line is FAILOVER, 2 restarts"
         assert lines[3] == "page: http://127.0.0.1:4000/?key=x"
-        worker = "worker/0 running 2 1.23M – 10k – 50% – 25% – – 0.91 2.5 GB 0.3 s"
+        worker = "worker/0 running 2 1.23M – 10k – 50 % – 25 % – – 0.91 2.5 GB 0.3 s"
         assert " ".join(lines[5].split()) == worker
         assert " ".join(lines[6].split()) == "ps/0 absent 0" + 12 * " –"
         assert "  worker/0: loss 0.125" in lines

@@ -103,7 +103,7 @@ def test_the_time_to_go_follows_from_the_pace() -> None:
     with shown.terminal:
         statuses = [cluster(node(0, 100.0 * second), node(1, 100.0 * second)) for second in range(1, 21)]
         text = shown.show(*statuses)
-    assert "40%  4,000 of 10,000 rows  200/s  0:00:30 to go" in text
+    assert "40 %  4,000 of 10,000 rows  200/s  0:00:30 to go" in text
 
 
 def test_a_restart_begins_the_pace_anew() -> None:
@@ -111,7 +111,7 @@ def test_a_restart_begins_the_pace_anew() -> None:
     shown = Shown(live=True, rows=10_000)
     with shown.terminal:
         text = shown.show(*(cluster(node(0, rows)) for rows in (5_000, 6_000, 100, 200)))
-    assert "2%  200 of 10,000 rows  100/s  0:01:38 to go" in text
+    assert "2 %  200 of 10,000 rows  100/s  0:01:38 to go" in text
 
 
 def test_a_log_gets_a_line_now_and_then(plain) -> None:

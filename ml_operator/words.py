@@ -1,4 +1,4 @@
-"""Numbers and nodes in words, the same in the table and in plain lines."""
+"""Numbers and nodes in words, the same wherever they are shown: in the terminal, and by the command line."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 ABSENT = "–"
 _LARGEST_WHOLE = 1e15
+_UNITS = ("", "k", "M", "G", "T")
+_STEP = 1000
+_AGES = (("d", 86_400), ("h", 3600), ("min", 60))
 
 
 def number(value: float) -> str:
@@ -22,15 +25,43 @@ def number(value: float) -> str:
     return f"{value:.4g}"
 
 
+def amount(value: float | None, unit: str = "") -> str:
+    """`value` in three digits or so, with k, M, G or T for its thousands; a dash for None."""
+    if value is None:
+        return ABSENT
+    scaled, step = float(value), 0
+    while abs(scaled) >= _STEP - 0.5 and step < len(_UNITS) - 1:  # what would be written as 1000
+        scaled, step = scaled / _STEP, step + 1
+    return f"{scaled:.3g}{' ' if unit else ''}{_UNITS[step]}{unit}"
+
+
+def percent(share: float | None) -> str:
+    """``42 %`` for 0.42; a dash for None."""
+    return ABSENT if share is None else f"{100 * share:.0f} %"
+
+
 def duration(seconds: float) -> str:
     """``0:01:02``."""
     return str(timedelta(seconds=round(seconds)))
 
 
-def measured(node: NodeStatus, name: str, form: str = "{:,.0f}", scale: float = 1.0) -> str:
-    """What the agent has measured, a dash where it has not."""
-    value = node.measured.get(name)
-    return ABSENT if value is None else form.format(value * scale)
+def age(seconds: float) -> str:
+    """A time in its largest unit: ``3 min``."""
+    for unit, length in _AGES:
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{max(seconds, 0):.0f} s"
+
+
+def whole(value: float | None) -> str:
+    """``120,000``; a dash for None."""
+    return ABSENT if value is None else f"{value:,.0f}"
+
+
+def spent(node: NodeStatus, phase: str) -> str:
+    """The share of the last second that the process has spent so: ``wait``, ``compute`` or ``blocked``."""
+    ms_per_second = node.measured.get(f"{phase}_ms_per_second")
+    return percent(None if ms_per_second is None else ms_per_second / 1000)
 
 
 def logged(numbers: Mapping[str, float]) -> str:
