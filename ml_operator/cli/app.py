@@ -200,6 +200,15 @@ def stop(
         bool,
         typer.Option("--drain", help="End the input before the savepoint: for a job that will not go on."),
     ] = False,
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            min=0,
+            help="Longest wait for the end; 900 behind a savepoint, else 60.",
+            show_default=False,
+        ),
+    ] = None,
     cluster: Cluster = None,
 ) -> None:
     """Stop a job, with or without a savepoint.
@@ -208,4 +217,4 @@ def stop(
     """
     from ml_operator.cli.stopping import stop as end
 
-    end(job, cluster, savepoint=savepoint, drain=drain)
+    end(job, cluster, savepoint=savepoint, drain=drain, timeout_s=timeout)

@@ -205,6 +205,36 @@ class TestStop:
         body = {"targetDirectory": "s3://bucket/x", "drain": False}
         assert (f"POST /jobs/{FIRST}/stop", body) in three.asked
 
+    def late(self, three: FakeFlink, *history: dict[str, Any]) -> str:
+        """What is said of a job that does not end in time."""
+        three.answers[f"POST /jobs/{FIRST}/stop"] = {"request-id": "7"}
+        three.answers[f"GET /jobs/{FIRST}/savepoints/7"] = {"status": {"id": "IN_PROGRESS"}}
+        three.answers[f"GET /jobs/{FIRST}/checkpoints"] = {"history": list(history)}
+        done = mlflink("stop", "fit", "-c", three.address, "--savepoint", "/shared", "--timeout", "0.05")
+        assert (done.exit_code, done.stdout) == (1, "")
+        return done.stderr
+
+    def test_a_savepoint_that_takes_too_long(self, three: FakeFlink) -> None:
+        counts = {"num_subtasks": 5, "num_acknowledged_subtasks": 3}
+        checkpoint = {"is_savepoint": False, "status": "IN_PROGRESS", **counts}
+        savepoint = {"is_savepoint": True, "status": "IN_PROGRESS", **counts}
+        assert self.late(three, checkpoint, savepoint) == (
+            f"mlflink: the job {FIRST} has not stopped within 0.05 s; Flink goes on with that: 3 of 5 "
+            f"subtasks have saved their state. See http://{three.address}/#/job/running/{FIRST}/checkpoints; "
+            "--timeout has this command wait longer\n"
+        )
+        done = {**savepoint, "status": "COMPLETED"}
+        assert "no savepoint is being taken any more, and the job is RUNNING. See" in self.late(three, done)
+
+    def test_a_job_that_is_not_cancelled_in_time(self, three: FakeFlink) -> None:
+        three.answers[f"PATCH /jobs/{FIRST}"] = {}
+        done = mlflink("stop", "fit", "-c", three.address, "--timeout", "0")
+        assert done.exit_code == 1
+        assert done.stderr == (
+            f"mlflink: the job {FIRST} was told to stop and still runs after 0 s: see its page in Flink, "
+            f"http://{three.address}/#/job/running/{FIRST}\n"
+        )
+
     def test_without(self, three: FakeFlink) -> None:
         three.answers[f"PATCH /jobs/{FIRST}"] = {}
         details = three.answers[f"GET /jobs/{FIRST}"]
