@@ -81,7 +81,7 @@ def test_state_and_logs_come_by_one_connection(
     flink.job.wait(flink.submit(), seen.append, every=timedelta(milliseconds=50))
     assert len(seen) > 10
     said = capsys.readouterr().err
-    assert [line for line in said.splitlines() if "step" in line] == [
+    assert [line for line in said.splitlines() if line.startswith("worker[0] | ")] == [
         f"worker[0] | worker[0] attempt 0: step {step}, 100 rows" for step in range(30)
     ]
     assert [is_closed(channel) for channel in channels] == [True]
