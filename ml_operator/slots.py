@@ -6,15 +6,14 @@ while the job is planned. One that starts TaskManagers when they are needed is n
 
 from __future__ import annotations
 
-import json
 import time
-import urllib.request
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ml_framework.errors import PlanError
+from ml_framework.errors import CommandFailed, PlanError
 from ml_operator.capacity import DEFAULT_GROUP, GPU, no_room
 from ml_operator.embedded import is_embedded
+from ml_operator.rest import Rest, session_address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +26,6 @@ _SLOTS = "taskmanager.numberOfTaskSlots"
 _SCHEDULER = "jobmanager.scheduler"
 _OURS = "mlonflink.slots"
 """The number of slots that was set here, and not by the user."""
-_ANSWER_WITHIN_S = 5.0
 _ARRIVE_WITHIN_S = 2.0
 """How long TaskManagers that are being started may take to register."""
 _ASK_EVERY_S = 0.25
@@ -70,9 +68,8 @@ def check_slots(need: Need, options: Configuration) -> None:
     problem = _unsized(need, scheduler)
     if problem is None and is_embedded(options):
         problem = _embedded(need, options)
-    elif problem is None and options.get_string("execution.target", "") == "remote":
-        host, port = options.get_string("rest.address", "localhost"), options.get_integer("rest.port", 8081)
-        problem = _session(need, f"{host}:{port}")
+    elif problem is None and (address := session_address(options)) is not None:
+        problem = _session(need, address)
     if problem is not None:
         raise PlanError(problem)
 
@@ -141,9 +138,8 @@ def _asked(need: Need, address: str, scheduler: str = "") -> str | None:
 def _ask(address: str, path: str) -> Any:
     """What the REST API answers, None where it does not."""
     try:
-        with urllib.request.urlopen(f"http://{address}/{path}", timeout=_ANSWER_WITHIN_S) as answer:
-            return json.load(answer)
-    except (OSError, ValueError):
+        return Rest(address).get(path)
+    except CommandFailed:
         return None
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ml_framework.errors import CommandFailed
 from ml_operator import announced
 from ml_operator.cli import flink
-from ml_operator.cli.rest import Rest
+from ml_operator.rest import Rest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

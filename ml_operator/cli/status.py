@@ -12,6 +12,7 @@ import typer
 from ml_operator.cli.jobs import find
 from ml_operator.cli.master import connect
 from ml_operator.cli.text import columns
+from ml_operator.rest import root_cause
 from ml_operator.words import ABSENT, age, amount, logged, percent, spent
 
 if TYPE_CHECKING:
@@ -89,8 +90,7 @@ def _ended(job: Job) -> Iterator[str]:
     """What Flink remembers of a job that has ended."""
     entries = job.rest.get(f"jobs/{job.id}/exceptions").get("exceptionHistory", {}).get("entries", [])
     if entries:
-        trace = str(entries[0]["stacktrace"])
-        yield f"its ML cluster is gone; the cause: {trace.rpartition('Caused by: ')[2].strip()}"
+        yield f"its ML cluster is gone; the cause: {root_cause(str(entries[0]['stacktrace']))}"
     else:
         yield "its ML cluster is gone with it"
 

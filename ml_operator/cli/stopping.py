@@ -10,6 +10,7 @@ import typer
 
 from ml_framework.errors import CommandFailed
 from ml_operator.cli.jobs import ENDED, find
+from ml_operator.rest import root_cause
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,7 +94,7 @@ def _stop(job: Job, folder: str, *, drain: bool, limit_s: float) -> str:
     trace = str(operation.get("failure-cause", {}).get("stack-trace", "no cause told"))
     raise CommandFailed(
         f"the job {job.id} goes on, no savepoint could be taken: "
-        f"{trace.rpartition('Caused by: ')[2].partition(chr(10))[0].strip()}"
+        f"{root_cause(trace).partition(chr(10))[0].strip()}"
     )
 
 

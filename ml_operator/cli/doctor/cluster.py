@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ml_framework.errors import CommandFailed
 from ml_operator.cli.doctor.finding import fine, problem, warning
-from ml_operator.cli.rest import Rest
+from ml_operator.rest import Rest
 
 if TYPE_CHECKING:
     from ml_operator.cli.doctor.finding import Finding

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ml_framework.errors import CommandFailed
+
+if TYPE_CHECKING:
+    from pyflink.common import Configuration
 
 _ANSWER_WITHIN_S = 5.0
 
@@ -17,10 +20,12 @@ class Rest:
 
     Args:
         address: ``host:port``.
+        timeout_s: longest wait for an answer, in seconds.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, timeout_s: float = _ANSWER_WITHIN_S) -> None:
         self.address = address
+        self._timeout_s = timeout_s
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     def get(self, path: str) -> Any:
@@ -47,7 +52,7 @@ class Rest:
         headers = {"Content-Type": "application/json"}
         request = urllib.request.Request(url, body, headers, method=method)
         try:
-            with self._opener.open(request, timeout=_ANSWER_WITHIN_S) as answer:
+            with self._opener.open(request, timeout=self._timeout_s) as answer:
                 return json.loads(answer.read() or b"{}")
         except urllib.error.HTTPError as error:
             raise CommandFailed(f"Flink at {self.address} refused: {_reason(error)}") from None
@@ -57,6 +62,18 @@ class Rest:
                 f"no Flink answers at {self.address} ({reason}): is the cluster up, and its web page at this "
                 "address, too?"
             ) from None
+
+
+def session_address(options: Configuration) -> str | None:
+    """That of the session cluster that jobs of these options go to; None where they go elsewhere."""
+    if options.get_string("execution.target", "") != "remote":
+        return None
+    return f"{options.get_string('rest.address', 'localhost')}:{options.get_integer('rest.port', 8081)}"
+
+
+def root_cause(trace: str) -> str:
+    """What a Java stack trace says of the innermost cause, in its own words."""
+    return trace.rpartition("Caused by: ")[2].strip()
 
 
 def _reason(error: urllib.error.HTTPError) -> str:
