@@ -35,10 +35,16 @@ def addresses() -> list[str]:
     if not _is_ours_alone(place):
         return []
     found = {path: _address(path) for path in sorted(place.glob("*.json"))}
-    for path, address in found.items():
-        if address is None:
+    for path, told in found.items():
+        if told is None:
             path.unlink(missing_ok=True)
     return list(dict.fromkeys(filter(None, found.values())))
+
+
+def address(job_id: str) -> str | None:
+    """Where the REST API of the embedded cluster is that runs this job; None where nobody announces it."""
+    place = folder()
+    return _address(place / f"{job_id}.json") if _is_ours_alone(place) else None
 
 
 def _is_ours_alone(place: Path) -> bool:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ml_framework.rpc.wire import ClusterStatus, LogPiece
     from ml_framework.spec import NodeId
     from ml_operator.bridge import Bridge
+    from ml_operator.terminal import FlinkJob
 
 _STATUS_TIMEOUT_S = 2.0
 _CANCEL_TIMEOUT_S = 30
@@ -35,11 +36,14 @@ class JobMonitor:
     It asks the application master on one connection, for as long as that can be reached.
     """
 
-    def __init__(self, client: JobClient, bridge: Bridge, name: str, master_uid: str) -> None:
+    def __init__(
+        self, client: JobClient, bridge: Bridge, name: str, master_uid: str, flink: FlinkJob | None
+    ) -> None:
         self._j_client = client._j_job_client
         self._graph = bridge.graph
         self._name = name
         self._master_uid = master_uid
+        self._flink = flink
         self._master: MasterConnection | None = None
 
     def wait(self, on_status: Callable[[ClusterStatus], object] | None, every: timedelta) -> None:
@@ -62,7 +66,7 @@ class JobMonitor:
     ) -> None:
         """Wait for the end, and show the cluster and what its processes print meanwhile."""
         logs = LogFollower(self._read_log)
-        with Terminal(rows) as terminal:
+        with Terminal(rows, self._flink) as terminal:
 
             def look(status: ClusterStatus) -> None:
                 terminal.tell(logs.lines(status))

@@ -11,13 +11,15 @@ from ml_framework.codec import NO_COLUMNS, Layout, plan_layout
 from ml_framework.errors import PlanError
 from ml_framework.runner.base import Program, Runner
 from ml_framework.spec import RoleKind
-from ml_operator import checks, embedded
+from ml_operator import announced, checks, embedded
 from ml_operator.bridge import Bridge, environment_options
 from ml_operator.client import JobMonitor
 from ml_operator.plan import AMConfig, JobPlan, RolePlan
 from ml_operator.recovery import DefaultRestarts, JobOptions, check_checkpoint_storage
+from ml_operator.rest import session_address
 from ml_operator.slots import check_slots
 from ml_operator.table import Output, RoleRows, Rows, RowStream, schema_of
+from ml_operator.terminal import FlinkJob
 from ml_operator.translate import Translation
 
 if TYPE_CHECKING:
@@ -72,7 +74,11 @@ class Planner:
 
     def monitor(self, client: JobClient) -> JobMonitor:
         """Watches the job that was submitted."""
-        return JobMonitor(client, self._bridge, self.plan.name, self._translation.master_uid)
+        options = self._job_options().env
+        job_id = str(client.get_job_id())
+        address = announced.address(job_id) if embedded.is_embedded(options) else session_address(options)
+        flink = None if address is None else FlinkJob(address, job_id)
+        return JobMonitor(client, self._bridge, self.plan.name, self._translation.master_uid, flink)
 
     def add_role(
         self,

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from ml_framework.rpc.wire import ClusterStatus, NodeStatus
+    from ml_operator.terminal.flink import Checkpoints
 
 ABSENT = "–"
 _LARGEST_WHOLE = 1e15
@@ -75,6 +76,23 @@ def nodes(status: ClusterStatus) -> str:
     for node in status.nodes:
         by_role.setdefault(node.node.role, Counter())[node.state.value] += 1
     return ", ".join(f"{role} {_states(states.items())}" for role, states in by_role.items())
+
+
+def restarts(status: ClusterStatus) -> str:
+    """``restarts 2``, of those in place; empty where there was none."""
+    return f"restarts {status.restarts}" if status.restarts else ""
+
+
+def checkpoints(seen: Checkpoints | None) -> str:
+    """``checkpoints 12, 1 failed, last 0.31 s``; empty where there was none, or nobody knows."""
+    if seen is None or not seen.completed + seen.failed:
+        return ""
+    told = [f"checkpoints {seen.completed:,}"]
+    if seen.failed:
+        told.append(f"{seen.failed:,} failed")
+    if seen.last_s is not None:
+        told.append(f"last {number(seen.last_s)} s")
+    return ", ".join(told)
 
 
 def failures(status: ClusterStatus) -> list[str]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from ml_framework.rpc.wire import ClusterStatus, NodeStatus
+    from ml_operator.terminal.flink import Checkpoints
     from ml_operator.terminal.pace import Pace
 
 NODES_SHOWN = 16
@@ -30,10 +31,12 @@ _COLOURS = {
 }
 
 
-def render(status: ClusterStatus, elapsed_s: float, pace: Pace) -> RenderableType:
+def render(
+    status: ClusterStatus, elapsed_s: float, pace: Pace, checkpoints: Checkpoints | None
+) -> RenderableType:
     """Everything that is known: a row for each node, what it has logged, progress, failures."""
     shown = _shown(status)
-    parts: list[RenderableType] = [_headline(status, elapsed_s), _nodes(status, shown)]
+    parts: list[RenderableType] = [_headline(status, elapsed_s, checkpoints), _nodes(status, shown)]
     parts += [Text(f"{node.node}  {words.logged(node.numbers)}") for node in shown if node.numbers]
     if pace.share is not None:
         parts.append(_progress(pace, pace.share))
@@ -43,9 +46,11 @@ def render(status: ClusterStatus, elapsed_s: float, pace: Pace) -> RenderableTyp
     return Group(*parts)
 
 
-def _headline(status: ClusterStatus, elapsed_s: float) -> Text:
+def _headline(status: ClusterStatus, elapsed_s: float, checkpoints: Checkpoints | None) -> Text:
     line = Text.assemble((status.job, "bold"), "  ", status.state, "  ", words.duration(elapsed_s))
-    return line.append(f"  restarts {status.restarts}") if status.restarts else line
+    for told in (words.restarts(status), words.checkpoints(checkpoints)):
+        line.append(f"  {told}" if told else "")
+    return line
 
 
 def _shown(status: ClusterStatus) -> list[NodeStatus]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from ml_framework.rpc.wire import ClusterStatus
+    from ml_operator.terminal.flink import FlinkJob
 
 
 class Terminal:
@@ -26,6 +27,7 @@ class Terminal:
 
     Args:
         rows: that the nodes will read together, where somebody knows: for the bar and the time to go.
+        flink: tells of checkpoints, and why the job was started again; None where nobody can be asked.
         console: where to show it; None takes standard error.
         clock: seconds that only grow.
 
@@ -36,10 +38,12 @@ class Terminal:
     def __init__(
         self,
         rows: int | None = None,
+        flink: FlinkJob | None = None,
         console: Console | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._console = console or Console(file=sys.stderr, soft_wrap=not sys.stderr.isatty())
+        self._flink = flink
         self._clock = clock
         self._began_s = clock()
         self._pace = Pace(rows)
@@ -68,17 +72,23 @@ class Terminal:
     def show(self, status: ClusterStatus) -> None:
         """Show `status`."""
         if self.last is not None and _execution(status) > _execution(self.last):
-            self._print(f"{status.job} has failed, and Flink has started it again; Ctrl-C ends it")
+            self._print(self._started_again(status.job))
         self.last = status
         self._pace.take(self._clock(), status)
+        checkpoints = None if self._flink is None else self._flink.checkpoints()
         if self._live is not None:
-            self._live.update(render(status, self._elapsed_s, self._pace), refresh=True)
+            self._live.update(render(status, self._elapsed_s, self._pace, checkpoints), refresh=True)
         else:
-            self.tell(self._lines.say(status, self._elapsed_s, self._pace))
+            self.tell(self._lines.say(status, self._elapsed_s, self._pace, checkpoints))
 
     @property
     def _elapsed_s(self) -> float:
         return self._clock() - self._began_s
+
+    def _started_again(self, job: str) -> str:
+        cause = None if self._flink is None else self._flink.last_failure()
+        told = f"{job} has failed, and Flink has started it again; Ctrl-C ends it"
+        return f"{told}. The cause: {cause}" if cause else told
 
     def _summary(self, last: ClusterStatus, how: str) -> str:
         told = [f"{last.job} {how} after {words.duration(self._elapsed_s)}"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -105,9 +106,34 @@ def test_an_application_master_that_was_started_again_is_found(
 
     flink.job.wait(flink.submit(), look, every=timedelta(milliseconds=50))
     assert set(executions) == {0, 1}
-    assert "test has failed, and Flink has started it again" in capsys.readouterr().err
+    (again,) = [line for line in capsys.readouterr().err.splitlines() if "started it again" in line]
+    told, cause = again.split(". The cause: ")
+    assert told == "test has failed, and Flink has started it again; Ctrl-C ends it"
+    assert re.fullmatch(r"the application master died \(.*9\)", cause)
     assert len(channels) > 1
     assert all(map(is_closed, channels))
+
+
+def test_checkpoints_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By Flink, which is asked now and then."""
+    options = {
+        "execution__checkpointing__interval": "100 ms",
+        "execution__checkpointing__dir": f"file://{tmp_path}",
+        "web__refresh_interval": "100 ms",
+    }
+    flink = make_flink(**options)
+    flink.tables.execute_sql("""
+        CREATE TEMPORARY TABLE numbers (x BIGINT)
+        WITH ('connector' = 'datagen', 'rows-per-second' = '200', 'number-of-rows' = '800')""")
+    runner = program("read_and_say_goodbye", folder=str(tmp_path))
+    flink.job.add_role("worker", runner=runner, input=flink.tables.from_path("numbers"))
+    flink.job.wait(flink.submit(), every=timedelta(milliseconds=50))
+    lines = capsys.readouterr().err.splitlines()
+    (end,) = [line for line in lines if "test FINISHED" in line]
+    told = re.search(r"  checkpoints (\d+),(?: \d+ failed,)? last (\S+) s$", end)
+    assert told is not None, end
+    assert int(told[1]) > 0
+    assert 0 < float(told[2]) < 10
 
 
 def test_a_quiet_wait_says_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +12,7 @@ from rich.console import Console
 from ml_framework.rpc.wire import AttemptEnd, ClusterStatus, NodeState, NodeStatus
 from ml_framework.spec import NodeId, Token
 from ml_operator.terminal import Terminal
+from ml_operator.terminal.flink import Checkpoints
 from ml_operator.terminal.table import NODES_SHOWN
 
 if TYPE_CHECKING:
@@ -42,11 +43,11 @@ def cluster(*nodes: NodeStatus, **fields: Any) -> ClusterStatus:
 class Shown:
     """A terminal over a clock that the test moves."""
 
-    def __init__(self, *, live: bool, rows: int | None = None) -> None:
+    def __init__(self, *, live: bool, rows: int | None = None, flink: Any = None) -> None:
         self._file = io.StringIO()
         self.now_s = 100.0
         console = Console(file=self._file, width=80, height=40, force_terminal=live, color_system=None)
-        self.terminal = Terminal(rows, console, clock=lambda: self.now_s)
+        self.terminal = Terminal(rows, flink, console, clock=lambda: self.now_s)
 
     def show(self, *statuses: ClusterStatus, every_s: float = 1.0) -> str:
         """What stands there after these, a second after the other."""
@@ -168,3 +169,44 @@ def test_a_restart_of_the_job_is_told_once(plain) -> None:
         again = [cluster(node(0, token=Token(1, process))) for process in (0, 1)]
         shown.show(cluster(node(0)), cluster(node(0)), *again)
     assert shown.text.count("flights has failed, and Flink has started it again; Ctrl-C ends it\n") == 1
+
+
+@dataclass
+class Told:
+    """What Flink tells."""
+
+    seen: Checkpoints | None = None
+    failure: str | None = None
+
+    def checkpoints(self) -> Checkpoints | None:
+        return self.seen
+
+    def last_failure(self) -> str | None:
+        return self.failure
+
+
+def test_why_the_job_was_started_again_is_told(plain) -> None:
+    """Where Flink knows."""
+    shown = plain(flink=Told(failure="worker[0] attempt 0: ValueError: [no]"))
+    with shown.terminal:
+        shown.show(cluster(node(0)), cluster(node(0, token=Token(1, 0))))
+    assert (
+        "flights has failed, and Flink has started it again; Ctrl-C ends it. The cause: worker[0] attempt 0: "
+        "ValueError: [no]" in shown.text.splitlines()
+    )
+
+
+def test_checkpoints_are_told_of_once_there_are_some(plain) -> None:
+    """In the table and in plain lines."""
+    flink = Told(Checkpoints(completed=0, failed=0, last_s=None))
+    table, lines = Shown(live=True, flink=flink), plain(flink=flink)
+    with table.terminal, lines.terminal:
+        for shown in (table, lines):
+            shown.show(cluster(node(0)))
+            assert "checkpoints" not in shown.text
+        flink.seen = Checkpoints(completed=12, failed=1, last_s=0.3125)
+        table.show(cluster(node(0), restarts=1))
+        lines.show(cluster(node(0), restarts=1), every_s=10.0)
+    told = "restarts 1  checkpoints 12, 1 failed, last 0.3125 s"
+    assert f"flights  RUNNING  0:00:02  {told}" in table.text
+    assert f"0:00:11  flights RUNNING  worker 1 running  {told}  worker[0]: " in lines.text
