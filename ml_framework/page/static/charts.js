@@ -13,7 +13,7 @@ export const OF_EVERY_NODE = [
   { title: "Rows per second", format: amount, parts: [line("rows_in_per_second", "in"), line("rows_out_per_second", "out")] },
   {
     title: "Where the time goes, ms of each second", format: amount, stacked: true, top: 1000,
-    parts: [line("compute_ms_per_second", "user code"), line("wait_ms_per_second", "waits for rows"),
+    parts: [line("compute_ms_per_second", "user code"), line("wait_ms_per_second", "waits for rows or ranks"),
       line("blocked_ms_per_second", "blocked on output"), line("decode_ms_per_second", "decodes"), line("encode_ms_per_second", "encodes")],
   },
   { title: "Queues, how full", format: percent, top: 1, parts: [line("queue_in_fill", "in"), line("queue_out_fill", "out")] },
