@@ -73,7 +73,9 @@ def test_flinks_rest_tells_of_the_running_demo(
     (master,) = processes("ml_framework.master")
     with stopped(master):
         eventually(lambda: fewest(rest, node) >= GAUGES, timeout_s=30)
+        told = [rest.numbers(node, index) for index in range(WORKERS)]
         assert running_ms(rest, node) < WITHIN_MS
+        assert min(map(len, told)) >= GAUGES
         expected = len(dataset.departures(first))
         eventually(lambda: rows_in(rest, node) == expected, timeout_s=30)
         eventually(lambda: rest.counts(node)["read-records"] == expected)
@@ -84,9 +86,10 @@ def test_flinks_rest_tells_of_the_running_demo(
 
 
 def fewest(rest: Rest, node: str) -> int:
-    """How many numbers there are of each worker at least, but for those that the demo itself logs."""
-    told = (rest.numbers(node, index) for index in range(WORKERS))
-    return min(sum(not name.startswith("user.") for name in numbers) for numbers in told)
+    """How many numbers each worker tells at least, but for those that the demo itself logs."""
+    named = [rest.get(f"{node}/subtasks/{index}/metrics") for index in range(WORKERS)]
+    ours = [[one["id"] for one in ids if ".mlflink." in one["id"]] for ids in named]
+    return min(sum(".mlflink.user." not in name for name in names) for names in ours)
 
 
 def running_ms(rest: Rest, node: str) -> int:
