@@ -27,7 +27,8 @@ pytestmark = pytest.mark.flink
 JOB = Path(dataset.__file__).parent / "job.py"
 WORKERS = 2
 GAUGES = 15
-WITHIN_MS = 10_000
+WITHIN_MS = 30_000
+"""Three times what it may take on a machine that does nothing else: `import torch` is in it."""
 
 
 @pytest.fixture
@@ -62,7 +63,7 @@ def stopped(process: psutil.Process) -> Iterator[None]:
 def test_flinks_rest_tells_of_the_running_demo(
     demo: subprocess.Popen[bytes], first: Path, tmp_path: Path
 ) -> None:
-    """Fifteen numbers of each worker within ten seconds, and at the end as many rows as the demo has scored.
+    """Fifteen numbers of each worker in time, and at the end as many rows as the demo has scored.
 
     While its application master is stopped, the job stays where its last row was read.
     """
