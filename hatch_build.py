@@ -30,7 +30,7 @@ def flink_jars() -> list[Path]:
 
 
 def compile_jar(sources: Path, jar: Path, extra_class_path: list[Path] | None = None) -> None:
-    """Compile all ``*.java`` under `sources` into `jar`, warnings being errors, and the ``resources`` beside."""
+    """Compile ``*.java`` under `sources` into `jar`, warnings being errors, and ``resources`` beside."""
     javac = shutil.which("javac")
     if javac is None:
         raise SystemExit("ml-on-flink needs a JDK 17 or later to compile its bridge, and there is no 'javac'")

@@ -16,7 +16,7 @@ import pytest
 from support.environments import environment_with
 from typer.testing import CliRunner
 
-from ml_operator import plan
+from ml_framework.node import settings
 from ml_operator.cli.app import app
 from ml_operator.cli.doctor import machine
 
@@ -116,7 +116,7 @@ class TestSharedMemory:
         assert findings["shared memory"]["remedy"].startswith("free some: see what lies in /dev/shm")
 
     def test_its_need_is_that_of_the_largest_queues(self) -> None:
-        assert machine.LARGEST_QUEUE_BYTES == plan._LARGEST_QUEUE_BYTES
+        assert machine.LARGEST_QUEUE_BYTES == settings._LARGEST_QUEUE_BYTES
 
     @pytest.mark.skipif(os.geteuid() != 0, reason="mounts a tmpfs of its own")
     def test_a_real_one_of_64_mib(self) -> None:

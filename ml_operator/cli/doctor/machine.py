@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - looked at, not written to
 LARGEST_QUEUE_BYTES = 1 << 26
-"""Of a queue that is given no size (`ml_operator.plan`, which needs numpy)."""
+"""Of a queue that is given no size (`ml_framework.node.settings`, which needs numpy)."""
 _NODE_BYTES = 2 * LARGEST_QUEUE_BYTES
 _SPARE = 2
 """As much again as its queues is left to others, or a node takes the temporary folder for them."""
