@@ -218,3 +218,11 @@ def stop(
     from ml_operator.cli.stopping import stop as end
 
     end(job, cluster, savepoint=savepoint, drain=drain, timeout_s=timeout)
+
+
+@app.command(epilog="Example: echo \"ADD JAR '$(mlflink jar)';\" > models.sql")
+def jar() -> None:
+    """Print the path of the bridge jar, which SQL's ADD JAR takes."""
+    from ml_operator.bridge import jar_path
+
+    typer.echo(jar_path())

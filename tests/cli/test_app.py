@@ -6,17 +6,19 @@ import os
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 import ml_operator
+from ml_operator import bridge
 from ml_operator.cli import flink, running
 from ml_operator.cli.app import app
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ("plan", "run", "doctor", "list", "status", "logs", "stop")
+COMMANDS = ("plan", "run", "doctor", "list", "status", "logs", "stop", "jar")
 
 
 def python(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
@@ -73,6 +75,22 @@ def test_every_command_has_an_example(command: str) -> None:
 )
 def test_misuse_has_exit_code_2(arguments: list[str]) -> None:
     assert CliRunner().invoke(app, arguments).exit_code == 2
+
+
+def test_the_jar_is_where_it_is_said_to_be() -> None:
+    """The path alone, on one line; the jar has the factory that Flink looks for."""
+    done = python("-m", "ml_operator.cli", "jar")
+    assert done.returncode == 0, done.stderr
+    with zipfile.ZipFile(done.stdout.removesuffix("\n")) as jar:
+        factories = jar.read("META-INF/services/org.apache.flink.table.factories.Factory").decode()
+    assert "org.mlonflink.sql.ModelFactory" in factories.split()
+
+
+def test_a_jar_that_was_not_built_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(bridge.resources, "files", lambda package: tmp_path)
+    done = CliRunner().invoke(app, ["jar"])
+    assert done.exit_code == 1
+    assert done.stderr.startswith("mlflink: the bridge ml-on-flink.jar is not built: ")
 
 
 class TestRun:
