@@ -19,7 +19,9 @@ def use_models(tables: TableEnvironment) -> None:
     ::
 
         use_models(t_env)
-        t_env.execute_sql("CREATE MODEL doubles INPUT (x FLOAT) OUTPUT (y FLOAT) WITH ('provider' = 'ml-on-flink', …)")
+        t_env.execute_sql(
+            "CREATE MODEL doubles INPUT (x FLOAT) OUTPUT (y FLOAT) WITH ('provider' = 'ml-on-flink', …)"
+        )
         t_env.sql_query("SELECT id, y FROM ML_PREDICT(TABLE numbers, MODEL doubles, DESCRIPTOR(x))")
 
     Models are planned, and run, by the interpreter that ``python.executable`` names; where that is not set it
