@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from support import sql_session
 from support.fake_gateway import FakeGateway
 from support.flink import ours
-from support.pages import blocks, write_programs
+from support.pages import DOCS, blocks, write_programs
 from support.ports import free_ports
 from support.standalone import HOME, StandaloneCluster
 
@@ -21,6 +22,7 @@ from ml_framework.testing.waiting import eventually
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+ROOT = DOCS.parent
 PAGE = "sql.md"
 EXPORT, MAKE_SESSION = blocks(PAGE, "bash")
 (STATEMENTS,) = blocks(PAGE, "sql")
@@ -60,6 +62,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "delay.sql").write_text(STATEMENTS)
     run("bash", "-euc", MAKE_SESSION, folder=folder)
     return folder
+
+
+def test_the_page_has_each_option() -> None:
+    """Of those that Flink lets through, and no other."""
+    page = (
+        (DOCS / PAGE).read_text(encoding="utf-8").partition("\n## Options\n")[2].partition("\nFunctions ")[0]
+    )
+    code = (ROOT / "java/src/main/java/org/mlonflink/sql/ModelOptions.java").read_text(encoding="utf-8")
+    known = re.findall(r'(?:text\(|ConfigOptions\.key\()\s*"([^"]+)"', code)
+    assert sorted(re.findall(r"^\| `([\w-]+)` \|", page, flags=re.MULTILINE)) == sorted(known)
 
 
 @pytest.fixture
