@@ -136,5 +136,5 @@ def _names_bound_by(body: Sequence[ast.stmt]) -> Iterator[str]:
 
 
 def _did_you_mean(name: str, candidates: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name, candidates, n=3, cutoff=0.6)
+    near = difflib.get_close_matches(name, set(candidates), n=3, cutoff=0.6)
     return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""

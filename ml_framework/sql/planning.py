@@ -67,7 +67,7 @@ def plan(request: Request) -> dict[str, Any]:
 
 def _runner(request: Request, frames: Layout, outputs: Outputs) -> InferenceRunner:
     form = _format(request)
-    folders = (*folders_in(request.python_path), *search_path())
+    folders = tuple(dict.fromkeys((*folders_in(request.python_path), *search_path())))
     named = {
         option: functions.find(option, getattr(request, option), folders)
         for option in ("factory", "preprocess", "postprocess")

@@ -91,6 +91,17 @@ def test_a_function_that_there_is_not_is_refused(
     assert message in str(refused.value)
 
 
+def test_a_folder_and_a_module_in_it_are_named_once(
+    request_of: Make, folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the folder is that which the planning process is in, as it is by default."""
+    monkeypatch.chdir(folder)
+    with pytest.raises(PlanError) as refused:
+        plan(request_of(preprocess="delay:scale", python_path=folder))
+    assert str(refused.value).count(folder) == 1
+    assert str(refused.value).endswith("; did you mean 'delays'?")
+
+
 def test_the_message_says_where_modules_are_looked_for(request_of: Make, folder: str) -> None:
     with pytest.raises(PlanError, match=f"'python-path', which is '{folder}:"):
         plan(request_of(postprocess="no_module_here:f", python_path=folder))
