@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 ROOT = DOCS.parent
 PAGE = "sql.md"
 EXPORT, MAKE_SESSION = blocks(PAGE, "bash")
-(STATEMENTS,) = blocks(PAGE, "sql")
+STATEMENTS, WITH_FUNCTION = blocks(PAGE, "sql")
 (ROWS,) = blocks(PAGE, "text")
 WITHIN_S = 100
 ENVIRONMENT = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
@@ -48,9 +48,9 @@ def run(
     return done.stdout, done.stderr
 
 
-def run_session(folder: Path, *options: str) -> str:
+def run_session(folder: Path, *options: str, file: str = "session.sql") -> str:
     """What the last statement of the session finds."""
-    return run(sys.executable, sql_session.__file__, "session.sql", *options, folder=folder)[0]
+    return run(sys.executable, sql_session.__file__, file, *options, folder=folder)[0]
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +86,12 @@ class TestEmbedded:
     def test_a_program_scores_rows(self, folder: Path) -> None:
         """As the page says that it does."""
         assert run(sys.executable, "job.py", folder=folder)[0] == ROWS
+
+    def test_a_function_before_the_model_is_found_by_its_name(self, folder: Path) -> None:
+        """17 hours are 5, and the row with a null was left out."""
+        before = (folder / "session.sql").read_text().partition("SELECT id, delay")[0]
+        (folder / "hours.sql").write_text(before + WITH_FUNCTION)
+        assert sorted(run_session(folder, file="hours.sql").splitlines()) == ["1 13.0", "2 22.0"]
 
     def test_a_session_begins_with_nothing_and_ends_with_scored_rows(self, folder: Path) -> None:
         """The jar and the interpreter are in its statements, and so is all else."""
