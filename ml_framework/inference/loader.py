@@ -123,7 +123,8 @@ class ModelLoader(ABC):
             several = answers if isinstance(answers, (tuple, list)) else (answers,)
             if len(several) != len(self.outputs):
                 raise ModelError(
-                    f"the model answers {len(several)} tensors, the output has {', '.join(self.outputs)}"
+                    f"the model answers {len(several)} tensors, the output has {', '.join(self.outputs)}: "
+                    "declare a column for each of them, or name the answers in postprocess"
                 )
             answers = dict(zip(self.outputs, several, strict=True))
         return {name: _column(self.array(values)) for name, values in answers.items()}

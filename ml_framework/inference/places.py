@@ -83,7 +83,7 @@ class _Local:
     def fetched(self, number: int | None) -> AbstractContextManager[Path]:
         path = self._path if number is None else self._path / str(number)
         if not path.exists():
-            raise ModelError(f"there is no model at {path}")
+            raise ModelError(f"there is no model at {path}: it has to be there on every machine that scores")
         return nullcontext(path)
 
     @contextmanager

@@ -5,6 +5,7 @@ import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
@@ -19,6 +20,7 @@ import org.apache.flink.table.api.ValidationException;
 import org.apache.flink.table.catalog.Column;
 import org.apache.flink.table.catalog.ResolvedCatalogModel;
 import org.apache.flink.table.catalog.ResolvedSchema;
+import org.apache.flink.table.types.logical.RowType;
 import org.mlonflink.node.Interpreter;
 import org.mlonflink.node.Json;
 import org.slf4j.Logger;
@@ -51,16 +53,24 @@ final class ModelPlanner {
      * @throws ValidationException it cannot be as described; the message names the model and the remedy.
      */
     ModelSettings plan(ResolvedCatalogModel declared) {
-        int processes = options.getOptional(ModelOptions.PROCESSES).orElse(ModelSettings.ONE_PER_SUBTASK);
-        if (processes < 0) {
-            throw new ValidationException("model " + model + ": 'processes' is " + processes + ", it must be 1 or more");
-        }
+        int processes = processes();
         ObjectNode answer = ask(Json.line(request(declared)));
         if (answer.has("error")) {
             throw new ValidationException(answer.get("error").asText());
         }
         ObjectNode settings = (ObjectNode) answer.get("settings");
-        return ModelSettings.parse(model, settings.put("python", python), processes);
+        RowType input = (RowType)
+                declared.getResolvedInputSchema().toPhysicalRowDataType().getLogicalType();
+        return ModelSettings.parse(model, settings.put("python", python), input, processes);
+    }
+
+    private int processes() {
+        Optional<Integer> processes = options.getOptional(ModelOptions.PROCESSES);
+        if (processes.isPresent() && processes.get() < 1) {
+            throw new ValidationException(
+                    "model " + model + ": 'processes' is " + processes.get() + ", it must be at least 1");
+        }
+        return processes.orElse(ModelSettings.ONE_PER_SUBTASK);
     }
 
     private ObjectNode request(ResolvedCatalogModel declared) {
@@ -101,7 +111,8 @@ final class ModelPlanner {
         }
         String last = printed.substring(printed.lastIndexOf('\n') + 1);
         if (!last.startsWith("{")) {
-            throw refusal("'" + python + " -m " + MODULE + "' says: " + printed);
+            String said = printed.isEmpty() ? "says nothing" : "says: " + printed;
+            throw refusal("'" + python + " -m " + MODULE + "' " + said);
         }
         return Json.object(last);
     }

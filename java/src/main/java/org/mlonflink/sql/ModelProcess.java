@@ -159,7 +159,7 @@ final class ModelProcess implements NodeProcess.Listener, AutoCloseable {
             Thread.currentThread().interrupt();
             answer.completeExceptionally(cancelled);
         } catch (Exception error) {
-            fail(name + " cannot take a row: " + error);
+            fail("model " + name + " cannot take a row: " + error);
         } finally {
             lock.unlock();
         }
@@ -192,7 +192,7 @@ final class ModelProcess implements NodeProcess.Listener, AutoCloseable {
         } catch (InterruptedException closed) {
             Thread.currentThread().interrupt();
         } catch (Exception error) {
-            fail(name + " cannot take a row: " + error);
+            fail("model " + name + " cannot take a row: " + error);
         } finally {
             lock.unlock();
         }
@@ -225,7 +225,7 @@ final class ModelProcess implements NodeProcess.Listener, AutoCloseable {
 
     @Override
     public void ended() {
-        fail(name + " has ended before its rows");
+        fail("model " + name + " has ended before its rows");
     }
 
     @Override

@@ -2,6 +2,7 @@ package org.mlonflink.sql;
 
 import java.io.Serializable;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.ObjectNode;
+import org.apache.flink.table.types.logical.RowType;
 import org.mlonflink.node.NodeFailure;
 import org.mlonflink.node.NodeSettings;
 
@@ -10,21 +11,22 @@ import org.mlonflink.node.NodeSettings;
  *
  * @param name of the model, as its catalog has it
  * @param node what Python has planned
+ * @param input the columns of INPUT
  * @param columns of OUTPUT; the frames from the process may have one more
  * @param errorField the column of these frames that says why a row was refused
  * @param hasErrorColumn whether that is a column of OUTPUT
  * @param processes of a TaskManager; 0 for one for each subtask
  */
 record ModelSettings(
-        String name, NodeSettings node, int columns, int errorField, boolean hasErrorColumn, int processes)
+        String name, NodeSettings node, RowType input, int columns, int errorField, boolean hasErrorColumn, int processes)
         implements Serializable {
 
     static final int ONE_PER_SUBTASK = 0;
 
-    static ModelSettings parse(String name, ObjectNode json, int processes) {
+    static ModelSettings parse(String name, ObjectNode json, RowType input, int processes) {
         int columns = json.get("columns").asInt();
         int errorField = json.get("error_field").asInt();
-        return new ModelSettings(name, NodeSettings.parse(json), columns, errorField, errorField < columns, processes);
+        return new ModelSettings(name, NodeSettings.parse(json), input, columns, errorField, errorField < columns, processes);
     }
 
     /** What fails the job at a row that the model cannot take, where there is no column for that. */
