@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections import defaultdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,13 +17,21 @@ import pytest
 from onnx import TensorProto, helper
 from pyflink.common import Row, Types, WatermarkStrategy
 from pyflink.table import DataTypes, TableDescriptor
-from support.flink import PROGRAMS, Flink, committed, make_flink, users
+from support.flink import (
+    PROGRAMS,
+    Flink,
+    after_checkpoints,
+    by_subtask,
+    committed,
+    make_flink,
+    recovery,
+    users,
+)
 from support.pages import write_programs
 
 import onnx_integration
 import tf_integration
 from ml_framework.inference import Padding, publish
-from ml_framework.testing.waiting import eventually
 from ml_operator import JobConfig, JobFailed
 from torch_integration import inference
 
@@ -115,39 +122,9 @@ def test_the_page_about_inference_shows_what_runs(tmp_path: Path, monkeypatch: p
     assert found == [(1, 1.5, 3.0, 1), (3, -4.0, -8.0, 1)]
 
 
-def after_checkpoints(folder: Path, count: int) -> None:
-    """Wait until so many more are complete."""
-
-    def latest() -> int:
-        complete = folder.glob("checkpoints/*/chk-*/_metadata")
-        return max((int(path.parent.name.removeprefix("chk-")) for path in complete), default=0)
-
-    before = latest()
-    eventually(lambda: latest() >= before + count, timeout_s=60)
-
-
 def recoverable(folder: Path) -> Flink:
-    """A job with checkpoints in `folder`, that a barrier passes soon: few rows wait in its queues."""
-    return make_flink(
-        JobConfig(queue_bytes=1 << 14),
-        parallelism=1,
-        taskmanager__memory__segment_size="4 kb",
-        execution__checkpointing__interval="200 ms",
-        execution__checkpointing__dir=f"file://{folder}/checkpoints",
-        restart_strategy__type="fixed-delay",
-        restart_strategy__fixed_delay__attempts="3",
-        restart_strategy__fixed_delay__delay="100 ms",
-    )
-
-
-def by_subtask(folder: Path) -> list[list[tuple[int, ...]]]:
-    """The committed rows of each subtask, in the order in which it has written them."""
-    subtasks = defaultdict(list)
-    for path in sorted(folder.rglob("part-*"), key=lambda path: path.stat().st_mtime_ns):
-        subtasks[path.name.split("-")[-2]] += [
-            tuple(map(int, line.split(","))) for line in path.read_text().splitlines()
-        ]
-    return list(subtasks.values())
+    """A job with checkpoints in `folder`; few rows wait in its queues."""
+    return make_flink(JobConfig(queue_bytes=1 << 14), parallelism=1, **recovery(folder))
 
 
 def test_versions_take_over_while_a_million_rows_flow_and_nodes_die(

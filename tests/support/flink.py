@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import uuid
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from pyflink.table import DataTypes, StreamTableEnvironment, Table, TableDescrip
 from ml_framework.runner import PythonRunner
 from ml_framework.runner.standby import FIRST_DESCRIPTOR
 from ml_framework.testing.local_node import DIRECTORY_PREFIX
+from ml_framework.testing.waiting import eventually
 from ml_operator import AMConfig, JobConfig, MLJob
 
 PROGRAMS = str(Path(__file__).parents[1] / "flink")
@@ -153,12 +155,51 @@ def make_flink(
     config: JobConfig | None = None, parallelism: int = 2, *, master: AMConfig | None = None, **options: str
 ) -> Flink:
     """An environment with an application master planned; options with `__` for a dot and `_` for a dash."""
+    env = make_env(parallelism, **options)
+    tables = StreamTableEnvironment.create(env)
+    job = MLJob(env, "test", config, table_env=tables)
+    job.add_am_role(master)
+    return Flink(env, tables, job)
+
+
+def make_env(parallelism: int, **options: str) -> StreamExecutionEnvironment:
+    """An environment; options as in `make_flink`."""
     configuration = Configuration()
     for name, value in options.items():
         configuration.set_string(name.replace("__", ".").replace("_", "-"), value)
     env = StreamExecutionEnvironment.get_execution_environment(configuration)
     env.set_parallelism(parallelism)
-    tables = StreamTableEnvironment.create(env)
-    job = MLJob(env, "test", config, table_env=tables)
-    job.add_am_role(master)
-    return Flink(env, tables, job)
+    return env
+
+
+def recovery(folder: Path) -> dict[str, str]:
+    """Options of a job with checkpoints in `folder`, that a barrier passes soon: few rows wait in buffers."""
+    return {
+        "taskmanager__memory__segment_size": "4 kb",
+        "execution__checkpointing__interval": "200 ms",
+        "execution__checkpointing__dir": f"file://{folder}/checkpoints",
+        "restart_strategy__type": "fixed-delay",
+        "restart_strategy__fixed_delay__attempts": "3",
+        "restart_strategy__fixed_delay__delay": "100 ms",
+    }
+
+
+def after_checkpoints(folder: Path, count: int) -> None:
+    """Wait until so many more are complete."""
+
+    def latest() -> int:
+        complete = folder.glob("checkpoints/*/chk-*/_metadata")
+        return max((int(path.parent.name.removeprefix("chk-")) for path in complete), default=0)
+
+    before = latest()
+    eventually(lambda: latest() >= before + count, timeout_s=60)
+
+
+def by_subtask(folder: Path) -> list[list[tuple[int, ...]]]:
+    """The committed rows of each subtask, in the order in which it has written them."""
+    subtasks = defaultdict(list)
+    for path in sorted(folder.rglob("part-*"), key=lambda path: path.stat().st_mtime_ns):
+        subtasks[path.name.split("-")[-2]] += [
+            tuple(map(int, line.split(","))) for line in path.read_text().splitlines()
+        ]
+    return list(subtasks.values())
