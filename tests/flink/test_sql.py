@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import torch
+from py4j.protocol import Py4JJavaError
 from pyflink.table import DataTypes
 from support.flink import (
     PROGRAMS,
@@ -293,7 +294,8 @@ def assert_cancelled(started: TableResult) -> None:
     """The job and its processes end soon; the rest is `leaves_nothing`'s."""
     client, asked_s = started.get_job_client(), time.monotonic()
     client.cancel().result()
-    eventually(lambda: client.get_job_status().result().name == "CANCELED", timeout_s=CANCELLED_WITHIN_S)
+    with pytest.raises(Py4JJavaError, match="Job was cancelled"):
+        client.get_job_execution_result().result()
     eventually(lambda: not processes(), timeout_s=CANCELLED_WITHIN_S)
     assert time.monotonic() - asked_s < CANCELLED_WITHIN_S
 
