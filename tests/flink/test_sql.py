@@ -187,8 +187,12 @@ def test_a_row_that_is_larger_than_the_queues_passes_both_ways(tmp_path: Path, l
 def test_subtasks_share_as_many_processes_as_are_said(
     tmp_path: Path, line: Path, said: str | None, count: int
 ) -> None:
-    """One for each of three without a word; no more are ever started."""
+    """One for each of three without a word; no more are ever started.
+
+    Their logs lie in the folder for them, whatever the model is called.
+    """
     sql = make_sql(tmp_path / "logs", parallelism=3)
+    sql.name = "`../../../line`"
     sql.sequence(3000)
     sql.model(
         line,

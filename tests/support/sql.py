@@ -51,11 +51,13 @@ class Sql:
         env: what `tables` belongs to.
         tables: knows the provider.
         logs: folder for those of the processes.
+        name: of the model, as SQL writes it.
     """
 
     env: StreamExecutionEnvironment
     tables: StreamTableEnvironment
     logs: Path
+    name: str = "line"
 
     def rows(self, values: str) -> None:
         """The view ``numbers (id, x)`` of these rows, as in VALUES; x is cast to FLOAT."""
@@ -77,7 +79,7 @@ class Sql:
     def model(
         self, path: Path | str, *, columns: str = "x FLOAT", output: str = "y FLOAT", **options: str | None
     ) -> None:
-        """The model ``line``; options with `_` for a dash, None leaves one out."""
+        """The model; options with `_` for a dash, None leaves one out."""
         said: dict[str, str | None] = {
             "provider": "ml-on-flink",
             "path": str(path),
@@ -88,7 +90,7 @@ class Sql:
         }
         listed = ", ".join(f"'{name}' = '{value}'" for name, value in said.items() if value is not None)
         self.tables.execute_sql(
-            f"CREATE TEMPORARY MODEL line INPUT ({columns}) OUTPUT ({output}) WITH ({listed})"
+            f"CREATE TEMPORARY MODEL {self.name} INPUT ({columns}) OUTPUT ({output}) WITH ({listed})"
         )
 
     def scored(
@@ -101,7 +103,7 @@ class Sql:
     ) -> str:
         """The query for these columns of the rows of `table` and their answers."""
         listed = ", ".join(f"'{name}', '{value}'" for name, value in config.items())
-        arguments = f"TABLE {table}, MODEL line, DESCRIPTOR({columns}), MAP[{listed}]"
+        arguments = f"TABLE {table}, MODEL {self.name}, DESCRIPTOR({columns}), MAP[{listed}]"
         return f"SELECT {select} FROM ML_PREDICT({arguments})"
 
     def query(self, select: str = "*", **options: Any) -> Table:

@@ -9,6 +9,7 @@ import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.regex.Pattern;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.JsonNode;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.ObjectNode;
 import org.apache.flink.table.data.RowData;
@@ -45,6 +46,9 @@ final class ModelProcess implements NodeProcess.Listener, AutoCloseable {
     private static final String LOOPBACK = "127.0.0.1";
     /** How often a task completes answers while it asks. */
     private static final int ROWS_BETWEEN_HELP = 64;
+
+    /** What may be in a name in SQL, and would not be one of a folder. */
+    private static final Pattern OTHER_THAN_WORD = Pattern.compile("[^\\w-]", Pattern.UNICODE_CHARACTER_CLASS);
 
     private static final long NO_TIMESTAMP = Long.MIN_VALUE;
     private static final JsonNode ALONE = Json.object().put("alone", true);
@@ -117,7 +121,7 @@ final class ModelProcess implements NodeProcess.Listener, AutoCloseable {
         String logs = assignment.get("log_dir").asText();
         return assignment
                 .put("job_id", job)
-                .put("log_dir", logs + "/" + job + "/" + settings.name())
+                .put("log_dir", logs + "/" + job + "/" + OTHER_THAN_WORD.matcher(settings.name()).replaceAll("_"))
                 .put("index", index)
                 .put("parallelism", parallelism)
                 .put("execution_attempt", attempt)
