@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 from support.flink import Flink, make_flink, ours
+from support.sql import save_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 CLEAN_WITHIN_S = 5.0
 
@@ -33,3 +35,9 @@ def leaves_nothing() -> Iterator[None]:
 def flink() -> Flink:
     """An environment with an application master planned."""
     return make_flink()
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> Path:
+    """A model in ONNX, 3 · x."""
+    return save_line(3.0, tmp_path / "line.onnx")

@@ -9,7 +9,7 @@ import pytest
 from py4j.protocol import Py4JJavaError
 from pyflink.util.exceptions import TableException
 from support.flink import collect
-from support.sql import Sql, make_sql, save_line
+from support.sql import Sql, make_sql
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,12 +20,6 @@ ROWS = "(1, 1.5), (2, -1.0), (3, CAST(NULL AS FLOAT)), (4, 2.5)"
 REMEDY = (
     ". To have such rows answered with null, add a STRING column to OUTPUT and name it by 'error-column'."
 )
-
-
-@pytest.fixture
-def line(tmp_path: Path) -> Path:
-    """3 · x."""
-    return save_line(3.0, tmp_path / "line.onnx")
 
 
 @pytest.fixture
