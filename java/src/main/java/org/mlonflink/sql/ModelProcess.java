@@ -14,6 +14,7 @@ import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.JsonNode;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.ObjectNode;
 import org.apache.flink.table.data.RowData;
 import org.apache.flink.table.functions.FunctionContext;
+import org.apache.flink.util.IOUtils;
 import org.apache.flink.util.function.ThrowingRunnable;
 import org.mlonflink.columns.FrameEncoder;
 import org.mlonflink.node.Bell;
@@ -88,32 +89,31 @@ final class ModelProcess implements NodeProcess.Listener, AutoCloseable {
                 node.inputQueueBytes(),
                 node.outputQueueBytes(),
                 System.getProperty("java.io.tmpdir"));
-        try {
-            this.bell = new Bell(directory.path.resolve("bell"), name, this::onRing, this::failed);
-            Producer producer = new Producer(directory.in, bell);
-            this.frames = new FramesIn(producer, this::awaitRing);
-            this.rows = new RowsIn(
-                    producer,
-                    new FrameEncoder(node.inputLayout()),
-                    this::awaitRing,
-                    this::after,
-                    node.maxDelayMillis(),
-                    (count, bytes, nanos) -> {});
-            this.answers = new Answers(settings, new Consumer(directory.out, bell));
-            this.timers = new ScheduledThreadPoolExecutor(1, this::timerThread);
-            this.process = new NodeProcess(
-                    name,
-                    Interpreter.of(node.python(), node.pythonPath()),
-                    assignment(job, index, parallelism, context.getTaskInfo().getAttemptNumber()),
-                    grace,
-                    null,
-                    this);
-        } catch (IOException error) {
-            directory.close();
-            throw error;
-        }
+        this.bell = new Bell(directory.path.resolve("bell"), name, this::onRing, this::failed);
+        Producer producer = new Producer(directory.in, bell);
+        this.frames = new FramesIn(producer, this::awaitRing);
+        this.rows = new RowsIn(
+                producer,
+                new FrameEncoder(node.inputLayout()),
+                this::awaitRing,
+                this::after,
+                node.maxDelayMillis(),
+                (count, bytes, nanos) -> {});
+        this.answers = new Answers(settings, new Consumer(directory.out, bell));
+        this.timers = new ScheduledThreadPoolExecutor(1, this::timerThread);
+        this.process = start(assignment(job, index, parallelism, context.getTaskInfo().getAttemptNumber()));
         bell.start();
         process.send(ALONE);
+    }
+
+    private NodeProcess start(ObjectNode assignment) throws IOException {
+        Interpreter python = Interpreter.of(settings.node().python(), settings.node().pythonPath());
+        try {
+            return new NodeProcess(name, python, assignment, grace, null, this);
+        } catch (IOException error) {
+            IOUtils.closeAllQuietly(bell, directory);
+            throw new IOException("model " + settings.name() + " cannot be started on this host: " + error.getMessage(), error);
+        }
     }
 
     private ObjectNode assignment(String job, int index, int parallelism, int attempt) {
