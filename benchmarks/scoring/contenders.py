@@ -45,8 +45,8 @@ _INTERVAL_NS = 1_000_000
 """Of the rows that come at a pace: 1,000 a second."""
 _MAX_BATCH = 16_384
 _CAPACITY = 64
-_SQL_BATCH = 4096
-_IN_FLIGHT = {"max-concurrent-operations": str(2 * _SQL_BATCH), "timeout": "0 s"}
+_SQL_BATCH = 1024
+_IN_FLIGHT = {"max-concurrent-operations": str(8 * _SQL_BATCH), "timeout": "0 s"}
 """For rows of `ML_PREDICT`: Flink's ten leave nothing to be batched, and each time-out is a timer."""
 _ROWS = {
     FLIGHTS: {OURS: 9_000_000, SQL: 9_000_000, PANDAS: 3_600_000, MAP: 30_000, HTTP: 18_000, BARE: 9_000_000},

@@ -62,7 +62,7 @@ def test_without_a_column_for_the_reason_a_row_that_is_refused_ends_the_job(
     sql.rows(rows)
     sql.model(line, **options)
     told_in_flink = why(sql)
-    assert f"Caused by: model line cannot take a row: {told}{REMEDY}" in told_in_flink
+    assert f"model line cannot take a row: {told}{REMEDY}" in told_in_flink
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_a_model_that_does_not_fit_ends_the_job(
     sql.rows("(1, 1.5)")
     sql.model(**{"path": str(line), **options})
     told_in_flink = why(sql)
-    assert f"Caused by: model line: model[0] attempt 0: ml_framework.errors.{told}" in told_in_flink
+    assert f"model line: model[0] attempt 0: ml_framework.errors.{told}" in told_in_flink
     assert "Traceback (most recent call last)" in told_in_flink
 
 
@@ -124,7 +124,7 @@ def test_a_column_of_another_type_than_input_declares_ends_the_job(
         error_column="why",
     )
     told_in_flink = why(sql, table="prices", columns=column)
-    assert f"Caused by: model line: {told}, which Flink does not cast: CAST it in the query" in told_in_flink
+    assert f"model line: {told}, which Flink does not cast: CAST it in the query" in told_in_flink
 
 
 # --------------------------------------------------------------------------------------- when it is planned

@@ -40,14 +40,10 @@ import org.slf4j.LoggerFactory;
  * {@code lock}; one that finds the queue full waits, for {@code changed}, and lets go of the lock: those that come
  * meanwhile wait for it. The doorbell's thread sees to the answers, without the lock, then has those rows sent that
  * gathered while the process was busy. The agent's reader thread tells of the end, which fails whatever is not answered.
- * Who holds {@code lock} may take a turn with the answers only by {@link Answers#help}, which does not wait.
  */
 final class ModelProcess implements NodeProcess.Listener, AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger("mlonflink.node");
     private static final String LOOPBACK = "127.0.0.1";
-    /** How often a task completes answers while it asks. */
-    private static final int ROWS_BETWEEN_HELP = 64;
-
     /** What may be in a name in SQL, and would not be one of a folder. */
     private static final Pattern OTHER_THAN_WORD = Pattern.compile("[^\\w-]", Pattern.UNICODE_CHARACTER_CLASS);
 
@@ -71,7 +67,6 @@ final class ModelProcess implements NodeProcess.Listener, AutoCloseable {
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition changed = lock.newCondition();
     // Guarded by the lock.
-    private int asked;
     private NodeFailure failure;
     private boolean closing;
     private Thread ringing;
@@ -99,7 +94,7 @@ final class ModelProcess implements NodeProcess.Listener, AutoCloseable {
                 this::after,
                 node.maxDelayMillis(),
                 (count, bytes, nanos) -> {});
-        this.answers = new Answers(settings, new Consumer(directory.out, bell));
+        this.answers = new Answers(settings, new Consumer(directory.out, bell), lock);
         this.timers = new ScheduledThreadPoolExecutor(1, this::timerThread);
         this.process = start(assignment(job, index, parallelism, context.getTaskInfo().getAttemptNumber()));
         bell.start();
@@ -145,7 +140,6 @@ final class ModelProcess implements NodeProcess.Listener, AutoCloseable {
     /** The answer to a row, which is copied: one row of the columns of OUTPUT. */
     CompletableFuture<Collection<RowData>> score(RowData row) {
         CompletableFuture<Collection<RowData>> answer = new CompletableFuture<>();
-        boolean due = false;
         lock.lock();
         try {
             while (rows.isFlushing() && failure == null) {
@@ -155,7 +149,6 @@ final class ModelProcess implements NodeProcess.Listener, AutoCloseable {
                 answers.add(answer);
                 rows.add(row, NO_TIMESTAMP);
                 changed.signalAll();
-                due = ++asked % ROWS_BETWEEN_HELP == 0;
             } else {
                 answer.completeExceptionally(failure);
             }
@@ -167,16 +160,13 @@ final class ModelProcess implements NodeProcess.Listener, AutoCloseable {
         } finally {
             lock.unlock();
         }
-        if (due) {
-            answers.help();
-        }
         return answer;
     }
 
     /** Waits, with the lock, until something may have changed; false when nobody will read any more. */
     private boolean awaitRing() throws InterruptedException {
         if (Thread.currentThread() == ringing) {
-            answers.help(); // nobody else may, and the process perhaps waits for that
+            answers.read(); // nobody else does, and the process perhaps waits for that
             changed.await(1, TimeUnit.MILLISECONDS);
         } else {
             changed.await();
@@ -261,7 +251,6 @@ final class ModelProcess implements NodeProcess.Listener, AutoCloseable {
         if (endStream()) {
             Uninterrupted.within(grace, nanos -> over.await(nanos, TimeUnit.NANOSECONDS));
         }
-        answers.close();
         process.close();
         timers.shutdownNow();
         bell.close();
