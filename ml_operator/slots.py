@@ -26,7 +26,7 @@ _SLOTS = "taskmanager.numberOfTaskSlots"
 _SCHEDULER = "jobmanager.scheduler"
 _OURS = "mlonflink.slots"
 """The number of slots that was set here, and not by the user."""
-_ARRIVE_WITHIN_S = 2.0
+_ARRIVE_WITHIN_S = 1.0
 """How long TaskManagers that are being started may take to register."""
 _ASK_EVERY_S = 0.25
 _ON_DEMAND = ("kubernetes.", "yarn.")
