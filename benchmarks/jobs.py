@@ -38,9 +38,9 @@ _TYPES = {
 }
 
 
-def prepare_jvm() -> None:
+def prepare_jvm(*options: str) -> None:
     """Say how the one JVM of all contenders is started; to be called before anything of PyFlink is."""
-    os.environ["JVM_ARGS"] = JVM_OPTIONS
+    os.environ["JVM_ARGS"] = " ".join([JVM_OPTIONS, *options])
     # PyFlink's workers import the functions by name, and thread mode finds pemja by this variable alone.
     site_packages = [path for path in sys.path if path.endswith("site-packages")]
     os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[1]), *site_packages])
@@ -55,7 +55,7 @@ def machine(load_before: float) -> dict[str, Any]:
         "python": platform.python_version(),
         "flink": version("apache-flink"),
         "torch": version("torch"),
-        "jvm_options": JVM_OPTIONS,
+        "jvm_options": os.environ["JVM_ARGS"],
     }
 
 

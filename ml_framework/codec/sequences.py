@@ -27,9 +27,10 @@ EXACT = Context(prec=100, traps=[Inexact, InvalidOperation])
 
 @functools.cache
 def _pyarrow() -> Any:
-    """The `pyarrow` package, or None where it is not installed; it only makes two things faster."""
+    """The `pyarrow` package, or None where it is not installed; it only makes some things faster."""
     try:
         import pyarrow  # noqa: PLC0415 - optional, and 0.2 s to import
+        import pyarrow.compute  # noqa: PLC0415
     except ImportError:
         return None
     return pyarrow
@@ -227,8 +228,8 @@ class Strings(_VariableBytes[str]):
         """The code of each value.
 
         Args:
-            vocabulary: value to code, or the values in order of their codes. A mapping is not walked, so it
-                is the form for a vocabulary that is large.
+            vocabulary: value to code, or the values in order of their codes. A mapping of more values than
+                there are rows is not walked, so it is the form for a vocabulary that is large.
             unknown: code of null and of a value that is not in the vocabulary.
 
         Returns:
@@ -236,9 +237,14 @@ class Strings(_VariableBytes[str]):
         """
         if not isinstance(vocabulary, Mapping):
             vocabulary = {value: code for code, value in enumerate(vocabulary)}
-        codes, values = self.dictionary()
-        known = [vocabulary.get(value, unknown) for value in values]
-        return np.array([*known, unknown], np.int64)[codes]  # null is -1, the last
+        if _FEW_ROWS < len(self) >= len(vocabulary) and (arrow := self._arrow()) is not None:
+            positions = _positions(arrow, list(vocabulary))
+            known = list(vocabulary.values())
+        else:
+            positions, values = self.dictionary()
+            known = [vocabulary.get(value, unknown) for value in values]
+        codes: NDArray[np.int64] = np.array([*known, unknown], np.int64)[positions]
+        return codes  # what is not there is at -1, the last
 
     def _arrow(self) -> Any:
         arrow = _pyarrow()
@@ -252,6 +258,14 @@ class Strings(_VariableBytes[str]):
     @classmethod
     def _encoded(cls, items: list[str | None]) -> list[bytes]:
         return [b"" if item is None else item.encode() for item in items]
+
+
+def _positions(values: Any, among: list[str]) -> NDArray[Any]:
+    """Where each of `values`, of pyarrow, is `among` these, ``(rows,) int32``; -1 for null and any other."""
+    arrow = _pyarrow()
+    found = arrow.compute.index_in(values, arrow.array(among, arrow.utf8()), skip_nulls=True)
+    positions: NDArray[Any] = found.fill_null(-1).to_numpy(zero_copy_only=False)
+    return positions
 
 
 class Decimals(LazyColumn[Decimal]):

@@ -130,6 +130,8 @@ def test_strings_are_lists_codes_and_dictionaries(values):
         known = {"a": 5, "b": 7}
         assert column.codes(known).tolist() == [known.get(value, -1) for value in expected]
         assert column.codes(["b"], unknown=9).tolist() == [0 if value == "b" else 9 for value in expected]
+        large = {**{str(code): code for code in range(400)}, "é": 400}
+        assert column.codes(large).tolist() == [400 if value == "é" else -1 for value in expected]
 
 
 def test_a_lazy_column_is_a_sequence():

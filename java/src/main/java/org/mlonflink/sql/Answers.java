@@ -1,9 +1,7 @@
 package org.mlonflink.sql;
 
-import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.Deque;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.locks.Lock;
@@ -26,8 +24,13 @@ final class Answers {
     private final FrameDecoder decoder;
     private final Lock asking;
 
-    /** Guarded by the lock of those who ask. */
-    private final Deque<CompletableFuture<Collection<RowData>>> waiting = new ArrayDeque<>();
+    // Guarded by the lock of those who ask. These are lists that live as short as what is in them: to put a young object
+    // into an old array is dear with Java's usual collector, and would be done for each row.
+    private List<CompletableFuture<Collection<RowData>>> latest = new ArrayList<>();
+    /** Those who came before the latest; who is behind {@code next} still waits. */
+    private List<CompletableFuture<Collection<RowData>>> earlier = List.of();
+
+    private int next;
 
     /** Those who ask hold `asking`. */
     Answers(ModelSettings settings, Consumer queue, Lock asking) {
@@ -39,17 +42,20 @@ final class Answers {
 
     /** Is next to be answered, after all who were added before; whoever adds holds the lock. */
     void add(CompletableFuture<Collection<RowData>> answer) {
-        waiting.add(answer);
+        latest.add(answer);
     }
 
     /** Whether nobody waits; whoever wants to know holds the lock. */
     boolean isEmpty() {
-        return waiting.isEmpty();
+        return latest.isEmpty() && next == earlier.size();
     }
 
     /** Fails all who wait. */
     void fail(NodeFailure failure) {
-        take(Integer.MAX_VALUE).forEach(answer -> answer.completeExceptionally(failure));
+        List<CompletableFuture<Collection<RowData>>> those;
+        while (!(those = take(Integer.MAX_VALUE)).isEmpty()) {
+            those.forEach(answer -> answer.completeExceptionally(failure));
+        }
     }
 
     /** Completes all that has come, and asks for a ring at the next frame. */
@@ -69,31 +75,39 @@ final class Answers {
         }
     }
 
-    /** The frame is a copy, which lasts as long as anybody has one of its rows. */
+    /** The frame is a copy, which lasts as long as anybody has one of its rows; nobody waits where the process failed. */
     private void complete(FrameDecoder frame) {
-        int row = 0;
-        for (CompletableFuture<Collection<RowData>> answer : take(frame.rows())) {
-            if (settings.hasErrorColumn() || frame.row(row).isNullAt(settings.errorField())) {
-                answer.complete(List.of(frame.keptRow(row, settings.columns())));
-            } else {
-                String error = frame.row(row).getString(settings.errorField()).toString();
-                answer.completeExceptionally(settings.refusal(error));
+        List<CompletableFuture<Collection<RowData>>> those;
+        for (int row = 0; row < frame.rows() && !(those = take(frame.rows() - row)).isEmpty(); ) {
+            for (CompletableFuture<Collection<RowData>> answer : those) {
+                complete(answer, frame, row++);
             }
-            row++;
         }
     }
 
-    /** The next that wait; fewer where the process has failed. */
-    private List<CompletableFuture<Collection<RowData>>> take(int count) {
-        List<CompletableFuture<Collection<RowData>>> those = new ArrayList<>();
+    private void complete(CompletableFuture<Collection<RowData>> answer, FrameDecoder frame, int row) {
+        if (settings.hasErrorColumn() || frame.row(row).isNullAt(settings.errorField())) {
+            answer.complete(List.of(frame.keptRow(row, settings.columns())));
+        } else {
+            String error = frame.row(row).getString(settings.errorField()).toString();
+            answer.completeExceptionally(settings.refusal(error));
+        }
+    }
+
+    /** The next that wait, so many at most; none where nobody does. */
+    private List<CompletableFuture<Collection<RowData>>> take(int most) {
         asking.lock();
         try {
-            while (those.size() < count && !waiting.isEmpty()) {
-                those.add(waiting.remove());
+            if (next == earlier.size()) {
+                earlier = latest;
+                latest = new ArrayList<>(earlier.size());
+                next = 0;
             }
+            int first = next;
+            next = first + Math.min(most, earlier.size() - first);
+            return earlier.subList(first, next);
         } finally {
             asking.unlock();
         }
-        return those;
     }
 }
