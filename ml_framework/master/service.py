@@ -15,6 +15,7 @@ from ml_framework.master.executor import Conversation
 from ml_framework.rpc import messages
 from ml_framework.rpc._generated import application_master_pb2 as pb
 from ml_framework.rpc._generated.application_master_pb2_grpc import ApplicationMasterServicer
+from ml_framework.rpc.channel import ADMITTED
 from ml_framework.spec import NodeId
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Service(ApplicationMasterServicer):  # type: ignore[misc]  # generated wit
 
     async def Attend(self, requests: AsyncIterator[Any], context: Any) -> None:  # noqa: N802 - name in the proto
         """One node's conversation, until either side ends it."""
-        await context.send_initial_metadata(())  # the AM's first answer: it is here, and knows the token
+        await context.send_initial_metadata((ADMITTED,))
         conversation = Conversation()
         listening = asyncio.create_task(self._listen(requests, conversation))
         try:

@@ -38,6 +38,13 @@ CHANNEL_OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.max_reconnect_backoff_ms", 1000),
 )
 
+ADMITTED = ("admitted", "yes")
+"""Initial metadata of a conversation: the AM is here, and knows the token.
+
+gRPC takes the headers of a refusal for initial metadata, too, which says nothing; and whoever then sends
+before its status is there hears of an internal error in its place.
+"""
+
 _Metadata = tuple[tuple[str, str], ...]
 
 
@@ -95,16 +102,16 @@ class MasterClient:
 
         Raises:
             MasterUnreachable: the AM did not answer within `connect`.
+            ProtocolError: it does not admit this node.
         """
         call = self._stub.Attend(metadata=self._metadata, wait_for_ready=True)
         try:
             async with asyncio.timeout(self._connect_s):
-                await call.initial_metadata()
+                if ADMITTED not in tuple(await call.initial_metadata()):
+                    raise _translated(await call.code(), await call.details(), self.address)
         except TimeoutError as error:
             call.cancel()
             raise _silent(self.address, self._connect_s) from error
-        if call.done():
-            raise _translated(await call.code(), await call.details(), self.address)
         return Attendance(call, self.address)
 
     async def status(self) -> wire.ClusterStatus:

@@ -12,6 +12,7 @@ import grpc
 
 from ml_framework.rpc import messages, wire
 from ml_framework.rpc._generated import application_master_pb2_grpc as pb_grpc
+from ml_framework.rpc.channel import ADMITTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,9 +43,9 @@ class ScriptedMaster(pb_grpc.ApplicationMasterServicer):  # type: ignore[misc]
 
     def Attend(self, requests: Iterator[Any], context: grpc.ServicerContext) -> Iterator[Any]:  # noqa: N802
         """One node's conversation; the commands go to whichever node attends."""
-        context.send_initial_metadata(())
         if ("authorization", f"Bearer {self.token}") not in context.invocation_metadata():
             context.abort(grpc.StatusCode.UNAUTHENTICATED, "wrong token")
+        context.send_initial_metadata((ADMITTED,))
         reader = threading.Thread(target=self._read, args=(requests,), daemon=True)
         reader.start()
         while (command := self._commands.get()) is not None:

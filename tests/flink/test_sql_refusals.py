@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.flink, pytest.mark.timeout(110)]
 
 ROWS = "(1, 1.5), (2, -1.0), (3, CAST(NULL AS FLOAT)), (4, 2.5)"
+FAILURE = "org.mlonflink.node.NodeFailure"
 REMEDY = (
     ". To have such rows answered with null, add a STRING column to OUTPUT and name it by 'error-column'."
 )
@@ -28,10 +29,14 @@ def sql(tmp_path: Path) -> Sql:
 
 
 def why(sql: Sql, **options: Any) -> str:
-    """The causes that a query is told of, when it runs: Java's frames are left out."""
+    """The causes that a query is told of, when it runs, without Java's frames.
+
+    Nor with the class, which Flink puts before the message where it has the exception only as a text.
+    """
     with pytest.raises((Py4JJavaError, TableException)) as raised:
         collect(sql.query(**options))
-    return "\n".join(row for row in str(raised.value).splitlines() if not row.startswith("\tat "))
+    rows = str(raised.value).replace(f"Caused by: {FAILURE}: ", "Caused by: ").splitlines()
+    return "\n".join(row for row in rows if not row.startswith("\tat "))
 
 
 # ------------------------------------------------------------------------------------------ while it runs
@@ -62,7 +67,7 @@ def test_without_a_column_for_the_reason_a_row_that_is_refused_ends_the_job(
     sql.rows(rows)
     sql.model(line, **options)
     told_in_flink = why(sql)
-    assert f"model line cannot take a row: {told}{REMEDY}" in told_in_flink
+    assert f"Caused by: model line cannot take a row: {told}{REMEDY}" in told_in_flink
 
 
 @pytest.mark.parametrize(
@@ -93,7 +98,7 @@ def test_a_model_that_does_not_fit_ends_the_job(
     sql.rows("(1, 1.5)")
     sql.model(**{"path": str(line), **options})
     told_in_flink = why(sql)
-    assert f"model line: model[0] attempt 0: ml_framework.errors.{told}" in told_in_flink
+    assert f"Caused by: model line: model[0] attempt 0: ml_framework.errors.{told}" in told_in_flink
     assert "Traceback (most recent call last)" in told_in_flink
 
 
@@ -124,7 +129,7 @@ def test_a_column_of_another_type_than_input_declares_ends_the_job(
         error_column="why",
     )
     told_in_flink = why(sql, table="prices", columns=column)
-    assert f"model line: {told}, which Flink does not cast: CAST it in the query" in told_in_flink
+    assert f"Caused by: model line: {told}, which Flink does not cast: CAST it in the query" in told_in_flink
 
 
 # --------------------------------------------------------------------------------------- when it is planned

@@ -158,7 +158,7 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
                 settings.inputQueueBytes(),
                 settings.outputQueueBytes(),
                 manager.getTmpDirectories()[0]);
-        bell = new Bell(directory.path.resolve("bell"), name, this::onRing, this::failed);
+        bell = new Bell(directory.bell, name, this::onRing, this::failed);
         Producer producer = new Producer(directory.in, bell);
         in = new FramesIn(producer, this::awaitMail);
         feed = new Feed(Feed.key(job.getJobId(), settings, task), producer, draining::post);
@@ -188,21 +188,12 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
     }
 
     private ObjectNode assignment(TaskInfo task) {
-        Path path = directory.path;
         String jobId = getRuntimeContext().getJobInfo().getJobId().toString();
-        ObjectNode assignment = Json.object(settings.assignment());
+        ObjectNode assignment =
+                settings.assigned(jobId, task.getIndexOfThisSubtask(), task.getAttemptNumber(), directory);
         gpus.indices().forEach(assignment.putArray("gpus")::add);
         Host host = Host.of(getRuntimeContext().getTaskManagerRuntimeInfo());
-        return host.addTo(assignment)
-                .put("job_id", jobId)
-                .put("log_dir", assignment.get("log_dir").asText() + "/" + jobId + "/" + assignment.get("job_name").asText())
-                .put("index", task.getIndexOfThisSubtask())
-                .put("execution_attempt", task.getAttemptNumber())
-                .put("directory", path.toString())
-                .put("input_queue", path.resolve("in").toString())
-                .put("output_queue", path.resolve("out").toString())
-                .put("bell", path.resolve("bell").toString())
-                .put("restored", states.restored());
+        return host.addTo(assignment).put("restored", states.restored());
     }
 
     @Override

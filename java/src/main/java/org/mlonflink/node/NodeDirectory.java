@@ -7,6 +7,7 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Comparator;
 import java.util.List;
 import java.util.stream.Stream;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.ObjectNode;
 import org.mlonflink.queue.QueueFile;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -18,17 +19,23 @@ import org.slf4j.LoggerFactory;
 public final class NodeDirectory implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(NodeDirectory.class);
     private static final Path SHARED_MEMORY = Path.of("/dev/shm");
+    private static final String IN = "in";
+    private static final String OUT = "out";
 
     public final Path path;
+    /** Where the doorbell listens. */
+    public final Path bell;
+
     public final QueueFile in;
     public final QueueFile out;
 
     private NodeDirectory(Path parent, String prefix, int inBytes, int outBytes) throws IOException {
         this.path = Files.createTempDirectory(
                 parent, prefix, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+        this.bell = path.resolve("bell");
         try {
-            this.in = QueueFile.create(path.resolve("in"), inBytes);
-            this.out = QueueFile.create(path.resolve("out"), outBytes);
+            this.in = QueueFile.create(path.resolve(IN), inBytes);
+            this.out = QueueFile.create(path.resolve(OUT), outBytes);
         } catch (IOException full) {
             remove();
             throw full;
@@ -56,6 +63,15 @@ public final class NodeDirectory implements AutoCloseable {
                     temporary);
         }
         return new NodeDirectory(Path.of(temporary), prefix, inBytes, outBytes);
+    }
+
+    /** Says where all this is, in the assignment of the node's agent. */
+    ObjectNode addTo(ObjectNode assignment) {
+        return assignment
+                .put("directory", path.toString())
+                .put("input_queue", path.resolve(IN).toString())
+                .put("output_queue", path.resolve(OUT).toString())
+                .put("bell", bell.toString());
     }
 
     private static long free() throws IOException {

@@ -71,6 +71,15 @@ public record NodeSettings(
                 json.get("gpus").asInt());
     }
 
+    /** What the agent of one node gets, but for where that is and what it goes on from. */
+    public ObjectNode assigned(String jobId, int index, int attempt, NodeDirectory directory) {
+        ObjectNode assigned = Json.object(assignment);
+        String folder = assigned.get("job_name").asText().replace('/', '_');
+        String logs = assigned.get("log_dir").asText() + "/" + jobId + "/" + folder;
+        assigned.put("job_id", jobId).put("log_dir", logs).put("index", index).put("execution_attempt", attempt);
+        return directory.addTo(assigned);
+    }
+
     private static String textOrNull(JsonNode node) {
         return node.isNull() ? null : node.toString();
     }

@@ -9,7 +9,6 @@ import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
-import java.util.regex.Pattern;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.JsonNode;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.ObjectNode;
 import org.apache.flink.table.data.RowData;
@@ -44,8 +43,6 @@ import org.slf4j.LoggerFactory;
 final class ModelProcess implements NodeProcess.Listener, AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger("mlonflink.node");
     private static final String LOOPBACK = "127.0.0.1";
-    /** What may be in a name in SQL, and would not be one of a folder. */
-    private static final Pattern OTHER_THAN_WORD = Pattern.compile("[^\\w-]", Pattern.UNICODE_CHARACTER_CLASS);
 
     private static final long NO_TIMESTAMP = Long.MIN_VALUE;
     private static final JsonNode ALONE = Json.object().put("alone", true);
@@ -84,7 +81,7 @@ final class ModelProcess implements NodeProcess.Listener, AutoCloseable {
                 node.inputQueueBytes(),
                 node.outputQueueBytes(),
                 System.getProperty("java.io.tmpdir"));
-        this.bell = new Bell(directory.path.resolve("bell"), name, this::onRing, this::failed);
+        this.bell = openBell();
         Producer producer = new Producer(directory.in, bell);
         this.frames = new FramesIn(producer, this::awaitRing);
         this.rows = new RowsIn(
@@ -101,6 +98,15 @@ final class ModelProcess implements NodeProcess.Listener, AutoCloseable {
         process.send(ALONE);
     }
 
+    private Bell openBell() throws IOException {
+        try {
+            return new Bell(directory.bell, name, this::onRing, this::failed);
+        } catch (IOException error) {
+            directory.close();
+            throw error;
+        }
+    }
+
     private NodeProcess start(ObjectNode assignment) throws IOException {
         Interpreter python = Interpreter.of(settings.node().python(), settings.node().pythonPath());
         try {
@@ -112,20 +118,11 @@ final class ModelProcess implements NodeProcess.Listener, AutoCloseable {
     }
 
     private ObjectNode assignment(String job, int index, int parallelism, int attempt) {
-        ObjectNode assignment = Json.object(settings.node().assignment());
-        String logs = assignment.get("log_dir").asText();
-        return assignment
-                .put("job_id", job)
-                .put("log_dir", logs + "/" + job + "/" + OTHER_THAN_WORD.matcher(settings.name()).replaceAll("_"))
-                .put("index", index)
+        return settings.node()
+                .assigned(job, index, attempt, directory)
                 .put("parallelism", parallelism)
-                .put("execution_attempt", attempt)
                 .put("host", LOOPBACK)
                 .put("bind_host", LOOPBACK)
-                .put("directory", directory.path.toString())
-                .put("input_queue", directory.path.resolve("in").toString())
-                .put("output_queue", directory.path.resolve("out").toString())
-                .put("bell", directory.path.resolve("bell").toString())
                 .put("restored", 0);
     }
 
