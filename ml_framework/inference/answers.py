@@ -134,14 +134,21 @@ class Scorer:
             yield _part(columns, start, batch.rows, offset)
 
     def _wrong(self, columns: Mapping[str, NDArray[Any]], batch: Batch) -> dict[str, NDArray[np.bool_]]:
-        """By reason, which rows have to be refused; only reasons that there are."""
+        """By reason, which rows have to be refused; only reasons that there are.
+
+        An answer to a null is NaN for that null, which is told alone.
+        """
         wrong = {}
+        complete = np.ones(batch.rows, np.bool_)
         for name in self._required:
             if not (valid := batch.known(name)).all():
                 wrong[f"{name} is null"] = ~valid
+                complete &= valid
         for name, values in columns.items():
             if np.issubdtype(values.dtype, np.floating) and (nan := np.isnan(values)).any():
-                wrong[f"the answer {name} is NaN"] = nan.reshape(batch.rows, -1).any(1)
+                nan_rows = nan.reshape(batch.rows, -1).any(1) & complete
+                if nan_rows.any():
+                    wrong[f"the answer {name} is NaN"] = nan_rows
         return wrong
 
 
