@@ -303,8 +303,9 @@ class Agent:
             attempt = self._running.attempt
             self._processes.prepare(attempt.python, attempt.program.runner, self._running.environment)
 
-    def _measured(self) -> Mapping[str, float]:
-        return {} if self._running is None else self._running.measuring.measure()
+    def _measured(self) -> Mapping[str, float] | None:
+        """None where nothing runs: what was measured last of the process that has ended stays."""
+        return None if self._running is None else self._running.measuring.measure()
 
     def _tell(self, measured: Mapping[str, float] | None) -> None:
         """Tell the AM what user code has logged, and everybody what was measured and how much was printed."""
@@ -314,8 +315,7 @@ class Agent:
         if self._log is not None:
             measured = {**measured, "log_bytes": self._log.size}
         self._send(wire.Heartbeat, numbers=self._beats.numbers, measured=measured)
-        if measured:
-            self._parent.tell("measured", values=measured, numbers=self._beats.numbers)
+        self._parent.tell("measured", values=measured, numbers=self._beats.numbers)
         if measured.get("rows_in") or measured.get("rows_out"):
             self._prepare_standby()
 

@@ -23,14 +23,14 @@ class Heartbeats:
 
     Args:
         interval: between two of them at the most.
-        measure: called for some of them; what it returns goes with that one.
-        tell: called for each, with what was measured, None where nobody looked.
+        measure: called for some of them; what it returns goes with that one, None where there is nothing.
+        tell: called for each, with what was measured, None where nobody looked or found anything.
     """
 
     def __init__(
         self,
         interval: timedelta,
-        measure: Callable[[], Mapping[str, float]],
+        measure: Callable[[], Mapping[str, float] | None],
         tell: Callable[[Mapping[str, float] | None], None],
     ) -> None:
         self._interval_s = interval.total_seconds()

@@ -61,6 +61,7 @@ def forever(_ctx: NodeContext) -> NoReturn:
 
 def serve(ctx: NodeContext) -> None:
     """Serves until it is asked to stop, then says goodbye; touches ``params["file"]``, if any, in between."""
+    ctx.stopping.is_set()  # who looks is trusted to look again, and not interrupted
     print("serving")
     if "file" in ctx.params:
         Path(ctx.params["file"]).touch()

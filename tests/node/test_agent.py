@@ -266,6 +266,21 @@ def test_numbers_reach_the_am(stage):
     stage.master.wait_for(wire.Heartbeat, count=len(beats) + 3)
 
 
+def test_heartbeats_behind_the_end_measure_nothing(stage):
+    """They go on until everybody has ended; what was measured of the process at its end is the last."""
+    stage.start(stage.node("happy"))
+    stage.master.outcome(NODE)
+
+    def halves():
+        events = list(stage.master.events)
+        end = next(index for index, event in enumerate(events) if isinstance(event, wire.Ended))
+        return (events[:end], events[end + 1 :]) if len(events) > end + 3 else None
+
+    before, behind = eventually(halves)
+    assert before[-1].measured["attempt"] == 0
+    assert [event.measured for event in behind] == [{}] * len(behind)
+
+
 # The parent
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -80,6 +82,31 @@ def test_rows_are_scored_as_by_the_model(
     wanted[7] = float("nan")  # a null
     assert rows["delay"] == pytest.approx(wanted, rel=1e-5, nan_ok=True)
     assert rows["error"] == [None] * 7 + ["carrier is null"] + [None] * 192
+
+
+SAVE = """
+import sys, keras
+place = keras.Input((), dtype="string")
+code = keras.layers.StringLookup(vocabulary=["EWR", "JFK"])(place)
+keras.Model(place, keras.ops.cast(code, "float32")).save(sys.argv[1])
+"""
+
+
+def test_a_model_of_keras_takes_text(
+    request_of: Callable[..., Request], assigned: Callable[..., Assignment], tmp_path: Path
+) -> None:
+    path = str(tmp_path / "code.keras")
+    subprocess.run([sys.executable, "-c", SAVE, path], check=True, capture_output=True, timeout=START_S)
+    settings = plan(request_of(format="keras", path=path, input=[("place", "STRING")]))
+    node = LocalNode(NodeId("model", 0), assigned(settings).program, tmp_path / "logs")
+    with node:
+        node.leave_alone()
+        assert node.flink is not None
+        node.flink.feed(place=["JFK", None, "EWR", "LGA"], timeout_s=START_S)
+        node.flink.end()
+        rows = node.flink.rows(timeout_s=START_S)
+    assert rows["delay"] == pytest.approx([2.0, float("nan"), 1.0, 0.0], nan_ok=True)
+    assert rows["error"] == [None, "place is null", None, None]
 
 
 def test_a_function_that_cannot_be_imported_fails_the_node(
