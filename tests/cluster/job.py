@@ -14,6 +14,8 @@ from ml_framework.runner import PythonRunner
 from ml_operator import MLJob
 
 ROWS = 1_000
+SECONDS = 3
+"""That the rows take: longer than from one look at the job to the next."""
 
 
 def main(rows: str, parallelism: int) -> None:
@@ -24,7 +26,8 @@ def main(rows: str, parallelism: int) -> None:
     job.add_am_role()
     tables.execute_sql(
         f"""CREATE TEMPORARY TABLE numbers (x BIGINT) WITH ('connector' = 'datagen',
-        'fields.x.kind' = 'sequence', 'fields.x.start' = '1', 'fields.x.end' = '{ROWS}')"""
+        'fields.x.kind' = 'sequence', 'fields.x.start' = '1', 'fields.x.end' = '{ROWS}',
+        'rows-per-second' = '{ROWS // SECONDS}')"""
     )
     answers = job.add_role(
         "worker",
