@@ -22,10 +22,10 @@ class Level:
     """
 
     def __init__(self, fd: int) -> None:
-        header = mmap.mmap(fd, HEADER_BYTES, access=mmap.ACCESS_READ)
-        self._capacity: int = PREAMBLE.unpack_from(header)[2]
-        self._longs = memoryview(header).cast("Q")
-        self._ints = memoryview(header).cast("I")
+        self._header = mmap.mmap(fd, HEADER_BYTES, access=mmap.ACCESS_READ)
+        self._capacity: int = PREAMBLE.unpack_from(self._header)[2]
+        self._longs = memoryview(self._header).cast("Q")
+        self._ints = memoryview(self._header).cast("I")
 
     @property
     def published(self) -> int:
@@ -46,3 +46,9 @@ class Level:
         head = self._longs[_HEAD]
         used = (self._longs[_TAIL] - head) / self._capacity
         return 1.0 if self._ints[_PRODUCER_WAITS] and used > _HALF else used
+
+    def close(self) -> None:
+        """Unmap the header, which would keep the memory of the whole queue; nothing can be read then."""
+        self._longs.release()
+        self._ints.release()
+        self._header.close()

@@ -9,9 +9,9 @@ import sys
 import traceback
 
 from ml_framework.errors import ProtocolError
-from ml_framework.node.agent import Agent, Farewell
+from ml_framework.node.agent import Agent, Farewell, Terminated
 from ml_framework.node.assignment import Assignment
-from ml_framework.node.parent import Parent, StopAsked
+from ml_framework.node.parent import Parent
 from ml_framework.node.standby import Processes
 from ml_framework.runner.console import Console
 
@@ -44,7 +44,7 @@ async def _supervise(parent: Parent, processes: Processes) -> tuple[Farewell | N
             return None, False
         assignment = Assignment.from_json(data)
         agent = Agent(assignment, parent, console, processes)
-        loop.add_signal_handler(signal.SIGTERM, agent.post, StopAsked())
+        loop.add_signal_handler(signal.SIGTERM, agent.post, Terminated())
         return await agent.run(), assignment.standby
     except ProtocolError as error:
         return Farewell("failed", str(error)), False

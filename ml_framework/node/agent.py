@@ -49,6 +49,11 @@ _LAST_WORD_S = 0.5
 
 
 @dataclass(frozen=True)
+class Terminated:
+    """This process was sent SIGTERM, which is no wish of the parent's: that has other means."""
+
+
+@dataclass(frozen=True)
 class ProcessEnded:
     """The user's process has ended; the attempt is cleaned up."""
 
@@ -136,6 +141,8 @@ class Agent:
                 self._leave(Farewell("stopped"), min(_ORPHAN_GRACE, self._grace))
             case StopAsked():
                 self._leave(Farewell("stopped"))
+            case Terminated():
+                self._fail("its agent was sent SIGTERM")
             case ProcessEnded(outcome, failure):
                 self._on_process_end(outcome, failure)
             case CheckpointAborted(checkpoint):

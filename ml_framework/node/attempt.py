@@ -75,6 +75,8 @@ class Queues:
 
     def close(self) -> None:
         """Let go of the queues."""
+        while self.levels:
+            self.levels.popitem()[1].close()
         while self._files:
             os.close(self._files.popitem()[1])
 

@@ -12,7 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
 from ml_framework.runner.standby import Part
@@ -30,13 +30,17 @@ class Standby:
         python: the interpreter.
         runner: which modules to load.
         environment: all variables.
+
+    Raises:
+        OSError: it cannot be started.
     """
 
     def __init__(self, python: str, runner: Runner, environment: Mapping[str, str]) -> None:
         self._python = python
         self._environment = dict(environment)
         self._connection, theirs = socket.socketpair()
-        with theirs:
+        with theirs, ExitStack() as if_not_started:
+            if_not_started.callback(self._connection.close)
             command = (python, "-m", "ml_framework.runner.standby", str(theirs.fileno()), *runner.preload)
             self._process = subprocess.Popen(
                 command,
@@ -47,6 +51,7 @@ class Standby:
                 pass_fds=(theirs.fileno(),),
                 start_new_session=True,
             )
+            if_not_started.pop_all()
 
     @property
     def alive(self) -> bool:
@@ -81,6 +86,7 @@ class Processes:
 
     def __init__(self) -> None:
         self._standby: Standby | None = None
+        self._failed = False
 
     def start(
         self,
@@ -119,11 +125,22 @@ class Processes:
         )
 
     def prepare(self, python: str, runner: Runner, environment: Mapping[str, str]) -> None:
-        """Have a standby for the next start, unless there is one, or nothing that could be loaded for it."""
+        """Have a standby for the next start, unless there is one, or nothing that could be loaded for it.
+
+        One that cannot be started, or that has died, for want of memory perhaps, is not tried again.
+        """
         if self._standby is not None and not self._standby.alive:
-            self.close()
-        if self._standby is None and runner.preload:
-            self._standby = Standby(python, runner, environment)
+            self._give_up("has ended")
+        if self._standby is None and runner.preload and not self._failed:
+            try:
+                self._standby = Standby(python, runner, environment)
+            except OSError as error:
+                self._give_up(f"cannot be started: {error}")
+
+    def _give_up(self, why: str) -> None:
+        self.close()
+        self._failed = True
+        print(f"the standby {why}; a restart will take as long as without one", file=sys.stderr, flush=True)
 
     def close(self) -> None:
         """Keep nothing ready any longer."""

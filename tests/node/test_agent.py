@@ -307,12 +307,13 @@ def test_the_parent_can_stop_a_node(stage):
     assert stage.master.outcome(NODE).outcome is wire.Outcome.STOPPED
 
 
-def test_sigterm_stops_an_agent(stage):
-    """SIGTERM is the same wish."""
+def test_sigterm_fails_an_agent(stage):
+    """It is nobody's wish whose node this is: taken for a stop in good order, it would lose rows unheard."""
     node = stage.node("forever")
     pid = stage.start(node)
     node.process.terminate()
-    assert node.farewell(timeout_s=10) == {"event": "stopped"}
+    cause = "worker[0] attempt 0: its agent was sent SIGTERM"
+    assert node.farewell(timeout_s=10) == {"event": "failed", "cause": cause}
     assert gone(pid)
 
 

@@ -9,6 +9,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,7 +27,6 @@ from ml_framework.testing.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 NODE = NodeId("worker", 0)
 LAYOUT = plan_layout(Schema.parse([("x", "BIGINT NOT NULL")])).to_json()
@@ -217,3 +217,11 @@ def measured(stage, name: str) -> float:
     """The last value that the AM has heard."""
     values = [event.measured for event in stage.master.events if isinstance(event, wire.Heartbeat)]
     return next((value[name] for value in reversed(values) if name in value), float("nan"))
+
+
+def test_a_closed_level_keeps_no_memory(queue: int) -> None:
+    name = os.readlink(f"/proc/self/fd/{queue}")
+    level = Level(queue)
+    assert name in Path("/proc/self/maps").read_text()
+    level.close()
+    assert name not in Path("/proc/self/maps").read_text()

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
 
+from ml_framework.node.standby import Processes
 from ml_framework.rpc import wire
+from ml_framework.runner import PythonRunner
 from ml_framework.spec import Token
 from ml_framework.testing.scripted_master import ScriptedMaster
 from ml_framework.testing.waiting import eventually, gone
@@ -119,3 +122,27 @@ def test_without_the_option_there_is_none(stage):
     assert waiting(node) == []
     node.send({"stop": True})
     assert node.farewell(timeout_s=10) == {"event": "stopped"}
+
+
+def test_one_that_cannot_be_started_is_tried_once(capfd):
+    """The node that runs is none the worse for it."""
+    processes = Processes()
+    for _ in range(2):
+        processes.prepare("no/such/python", PythonRunner("json:dumps"), {})
+    said = capfd.readouterr().err
+    assert said.startswith(
+        "the standby cannot be started: [Errno 2] No such file or directory: 'no/such/python';"
+    )
+    assert said.count("\n") == 1
+
+
+def test_one_that_dies_is_not_started_again(capfd):
+    """It would cost the import of a framework each time."""
+    processes = Processes()
+    processes.prepare(sys.executable, PythonRunner("json:dumps"), os.environ)
+    (child,) = psutil.Process().children()
+    child.kill()
+    assert eventually(lambda: child.status() == psutil.STATUS_ZOMBIE)
+    processes.prepare(sys.executable, PythonRunner("json:dumps"), os.environ)
+    assert psutil.Process().children() == []
+    assert "the standby has ended; a restart will take as long as without one" in capfd.readouterr().err

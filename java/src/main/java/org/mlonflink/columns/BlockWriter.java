@@ -19,6 +19,9 @@ abstract class BlockWriter {
         };
     }
 
+    /** Throws a {@link FrameException} if the block has no place for a null, or a width, of this row. */
+    void check(RowData row) {}
+
     /** Takes the {@code index}-th row of the frame; {@code nulls} is false if none of its fields is null. */
     abstract void append(RowData row, int index, boolean nulls);
 

@@ -43,6 +43,16 @@ final class FixedWriter extends BlockWriter implements FrameBuffer {
     }
 
     @Override
+    void check(RowData row) {
+        for (int slot = 0; !storage.isFloat() && slot < fields.length; slot++) {
+            if (columns[slot].nullable() && row.isNullAt(fields[slot])) {
+                throw new FrameException("column '" + columns[slot].name()
+                        + "' is null, a matrix holds null only as the NaN of FLOAT and DOUBLE: use COALESCE in SQL");
+            }
+        }
+    }
+
+    @Override
     void append(RowData row, int index, boolean nulls) {
         int at = index * rowStep;
         switch (storage) {
@@ -119,9 +129,6 @@ final class FixedWriter extends BlockWriter implements FrameBuffer {
         }
         if (!isMatrix) {
             validity[slot].setNull(index);
-        } else if (!storage.isFloat()) {
-            throw new FrameException("column '" + columns[slot].name()
-                    + "' is null, a matrix holds null only as the NaN of FLOAT and DOUBLE: use COALESCE in SQL");
         }
         return true;
     }

@@ -19,6 +19,7 @@ public final class FrameEncoder {
     public static final int MAX_VARIABLE_BYTES = 1 << 20;
 
     private final BlockWriter[] writers;
+    private final BlockWriter[] groups;
     private final FrameBuffer[] buffers;
     private final GrowingBuffer[] variable;
     private final GrowingBuffer timestamps;
@@ -30,10 +31,14 @@ public final class FrameEncoder {
     public FrameEncoder(String layoutJson) {
         FrameLayout layout = FrameLayout.parse(layoutJson);
         List<BlockWriter> blocks = new ArrayList<>();
+        List<BlockWriter> checked = new ArrayList<>();
         List<FrameBuffer> all = new ArrayList<>();
         for (Block block : layout.blocks()) {
             BlockWriter writer = BlockWriter.of(block, layout.maxRows(), this::rows);
             blocks.add(writer);
+            if (block.isGroup()) {
+                checked.add(writer);
+            }
             all.addAll(writer.buffers());
         }
         this.variable = all.stream()
@@ -45,20 +50,33 @@ public final class FrameEncoder {
             all.add(0, timestamps);
         }
         this.writers = blocks.toArray(BlockWriter[]::new);
+        this.groups = checked.toArray(BlockWriter[]::new);
         this.buffers = all.toArray(FrameBuffer[]::new);
         this.maxRows = layout.maxRows();
         this.headerBytes = FrameLayout.aligned(FrameLayout.HEADER_BYTES + 2 * Integer.BYTES * buffers.length);
     }
 
     /**
-     * Adds a row, which is copied. Its timestamp is in milliseconds, {@link Long#MIN_VALUE} for none.
+     * Looks whether a row fits its groups; a row of single columns does.
      *
-     * @throws FrameException a value does not fit its column.
+     * @throws FrameException a value has no place in its group.
+     */
+    public void check(RowData row) {
+        for (BlockWriter group : groups) {
+            group.check(row);
+        }
+    }
+
+    /**
+     * Adds a row that fits, which is copied. Its timestamp is in milliseconds, {@link Long#MIN_VALUE} for none.
+     *
+     * @throws FrameException a value does not fit its column, or it has no place in its group.
      */
     public void append(RowData row, long timestamp) {
         if (rows == maxRows) {
             throw new IllegalStateException("the frame has " + rows + " rows, as many as fit: write it first");
         }
+        check(row);
         boolean nulls = !(row instanceof BinaryRowData binary) || binary.anyNull();
         for (BlockWriter writer : writers) {
             writer.append(row, rows, nulls);

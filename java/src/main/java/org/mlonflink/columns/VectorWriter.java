@@ -22,8 +22,8 @@ final class VectorWriter extends BlockWriter {
     }
 
     @Override
-    void append(RowData row, int index, boolean nulls) {
-        if (nulls && column.nullable() && row.isNullAt(column.field())) {
+    void check(RowData row) {
+        if (column.nullable() && row.isNullAt(column.field())) {
             throw refusal("is null", "use COALESCE in SQL");
         }
         ArrayData array = row.getArray(column.field());
@@ -33,7 +33,11 @@ final class VectorWriter extends BlockWriter {
         if (!column.requireElement().storage().isFloat() && FixedElements.anyNull(array)) {
             throw refusal("has a null element", "use COALESCE in SQL");
         }
-        elements.append(array);
+    }
+
+    @Override
+    void append(RowData row, int index, boolean nulls) {
+        elements.append(row.getArray(column.field()));
     }
 
     private FrameException refusal(String what, String remedy) {

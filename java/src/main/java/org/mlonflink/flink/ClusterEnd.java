@@ -4,14 +4,13 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import org.apache.flink.metrics.MetricGroup;
-import org.apache.flink.runtime.metrics.scope.ScopeFormat;
 
 /**
  * The end of an ML cluster in good order, where the two meet that have to do with it: the {@link AmOperator}, which
  * hears of it, and the {@link AmSource} before it, which ends then. They are co-located, so they share a JVM.
  */
 final class ClusterEnd implements AutoCloseable {
-    /** Those of this JVM; a key is unique to one attempt of one job. */
+    /** Those of this JVM; a key is unique to one deployment of one ML cluster. */
     private static final Map<String, CompletableFuture<Void>> ENDS = new ConcurrentHashMap<>();
 
     private final String key;
@@ -22,11 +21,9 @@ final class ClusterEnd implements AutoCloseable {
         this.come = ENDS.computeIfAbsent(key, unused -> new CompletableFuture<>());
     }
 
-    /** That of the attempt which the metrics of either one's task name: a source is not told otherwise. */
+    /** That of the deployment which the metrics of either one's task name: a source is not told otherwise. */
     static ClusterEnd of(MetricGroup metrics, MasterSettings settings) {
-        Map<String, String> variables = metrics.getAllVariables();
-        String attempt = variables.get(ScopeFormat.SCOPE_TASK_ATTEMPT_NUM);
-        return new ClusterEnd(variables.get(ScopeFormat.SCOPE_JOB_ID) + "/" + settings.key() + "#" + attempt);
+        return new ClusterEnd(settings.key() + " of " + Executions.of(metrics));
     }
 
     void come() {

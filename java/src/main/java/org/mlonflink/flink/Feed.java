@@ -3,8 +3,7 @@ package org.mlonflink.flink;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
-import org.apache.flink.api.common.JobID;
-import org.apache.flink.api.common.TaskInfo;
+import org.apache.flink.streaming.api.operators.StreamingRuntimeContext;
 import org.mlonflink.node.NodeSettings;
 import org.mlonflink.queue.Producer;
 
@@ -20,7 +19,7 @@ import org.mlonflink.queue.Producer;
  * callback runs on the thread of the one who calls; it posts a mail.
  */
 final class Feed implements AutoCloseable {
-    /** The feeds of this JVM; a key is unique to one attempt of one subtask of one job. */
+    /** The feeds of this JVM; a key is unique to one deployment of one subtask. */
     private static final Map<String, CompletableFuture<Feed>> FEEDS = new ConcurrentHashMap<>();
 
     private static final Runnable NOBODY = () -> {};
@@ -43,10 +42,10 @@ final class Feed implements AutoCloseable {
         this.onHandOver = onHandOver;
     }
 
-    /** Names the feed of a subtask's attempt; both operators have the same index and attempt. */
-    static String key(JobID job, NodeSettings settings, TaskInfo task) {
-        return job + "/" + settings.job() + "/" + settings.role() + "[" + task.getIndexOfThisSubtask() + "]#"
-                + task.getAttemptNumber();
+    /** Names the feed of a subtask; both operators have the same index, and are deployed together. */
+    static String key(StreamingRuntimeContext context, NodeSettings settings) {
+        return settings.job() + "/" + settings.role() + "[" + context.getTaskInfo().getIndexOfThisSubtask() + "] of "
+                + Executions.of(context.getMetricGroup());
     }
 
     /** The feeder's part: the feed, as soon as the node has opened it. */

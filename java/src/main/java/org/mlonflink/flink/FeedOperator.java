@@ -62,7 +62,7 @@ final class FeedOperator extends AbstractStreamOperator<Byte>
     public void open() throws Exception {
         super.open();
         metrics.getIOMetricGroup().reuseOutputMetricsForTask();
-        key = Feed.key(getRuntimeContext().getJobInfo().getJobId(), settings, getRuntimeContext().getTaskInfo());
+        key = Feed.key(getRuntimeContext(), settings);
         opening = Feed.of(key);
         opening.thenRun(rung::post);
         after(PATIENCE.toMillis(), this::checkTogether);

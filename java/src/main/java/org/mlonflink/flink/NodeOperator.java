@@ -161,7 +161,7 @@ final class NodeOperator extends AbstractStreamOperatorV2<RowData>
         bell = new Bell(directory.bell, name, this::onRing, this::failed);
         Producer producer = new Producer(directory.in, bell);
         in = new FramesIn(producer, this::awaitMail);
-        feed = new Feed(Feed.key(job.getJobId(), settings, task), producer, draining::post);
+        feed = new Feed(Feed.key(getRuntimeContext(), settings), producer, draining::post);
         FrameDecoder decoder = settings.outputLayout() == null ? null : new FrameDecoder(settings.outputLayout());
         numbers = new NodeMetrics(metrics, taskMetrics(), feed, () -> out.emitNanos());
         out = new RowsOut(new Consumer(directory.out, bell), decoder, output, states, numbers, settings);

@@ -119,7 +119,7 @@ public final class Bell implements Doorbell, AutoCloseable {
             }
         } catch (ClosedSelectorException | CancelledKeyException closed) {
             LOG.debug("doorbell closed");
-        } catch (IOException | RuntimeException error) {
+        } catch (IOException | RuntimeException | Error error) {
             LOG.warn("doorbell broken", error);
             onBroken.accept(new NodeFailure("the doorbell of a node is broken: " + error));
         }

@@ -83,13 +83,17 @@ public final class FramesIn {
 
     /** Puts in a frame of any size; false when nobody will ever read it. */
     private boolean offer(int kind, ByteBuffer payload) throws Exception {
-        while (!queue.offer(kind, payload)) {
-            if (!awaitRoom(payload.remaining())) {
+        boolean whole = false;
+        try {
+            do {
+                whole = queue.offer(kind, payload);
+            } while (!whole && awaitRoom(payload.remaining()));
+            return whole;
+        } finally {
+            if (!whole) {
                 queue.abandon();
-                return false;
             }
         }
-        return true;
     }
 
     /** False when nobody will ever read: the user's function returned early, or the node has ended. */

@@ -112,13 +112,27 @@ public final class GuardedProcess implements AutoCloseable {
     }
 
     private void readEvents(Logger log) {
-        lines(process.getInputStream(), line -> {
-            try {
-                listener.event(Json.object(line));
-            } catch (UncheckedIOException | ClassCastException noEvent) {
-                log.info("{}", line);
-            }
-        });
+        try {
+            lines(process.getInputStream(), line -> tell(line, log));
+        } catch (RuntimeException | Error error) {
+            log.error("what a process said could not be heard", error);
+            process.destroy(); // nobody hears any more what it says
+        }
+        tellExit();
+    }
+
+    private void tell(String line, Logger log) {
+        JsonNode event;
+        try {
+            event = Json.object(line);
+        } catch (UncheckedIOException | ClassCastException noEvent) {
+            log.info("{}", line);
+            return;
+        }
+        listener.event(event);
+    }
+
+    private void tellExit() {
         try {
             int code = process.waitFor();
             logging.join(LAST_WORDS_MILLIS);

@@ -92,6 +92,7 @@ public final class NodeProcess implements GuardedProcess.Listener, AutoCloseable
     @Override
     public void exited(String how) {
         fail(name + ": its agent died (" + how + ")");
+        farewell.countDown();
     }
 
     private synchronized void end() {
@@ -140,7 +141,8 @@ public final class NodeProcess implements GuardedProcess.Listener, AutoCloseable
             return;
         }
         agent.send(STOP);
-        if (Uninterrupted.within(grace, nanos -> farewell.await(nanos, TimeUnit.NANOSECONDS))) {
+        boolean parted = Uninterrupted.within(grace, nanos -> farewell.await(nanos, TimeUnit.NANOSECONDS));
+        if (parted && agent.isAlive()) {
             idle.give(role, agent);
         } else {
             agent.close();

@@ -46,6 +46,9 @@ public final class RowsIn {
     private long watermark = NONE;
 
     private boolean flushing;
+    /** A frame was to go, and whoever waited for its room was interrupted: it goes before another row. */
+    private boolean overdue;
+
     private boolean timerSet;
 
     /** Sends frames of `encoder` into `queue`, and waits for room by `waiting`. */
@@ -66,6 +69,9 @@ public final class RowsIn {
 
     /** Adds a row, which is copied; {@link Long#MIN_VALUE} is no timestamp. Sends the frame where it is time. */
     public void add(RowData row, long timestamp) throws Exception {
+        if (overdue) {
+            flush();
+        }
         if ((++rows & (SAMPLED - 1)) == 0) {
             appendTimed(row, timestamp);
         } else {
@@ -116,8 +122,10 @@ public final class RowsIn {
         int count = encoder.rows();
         int bytes = encoder.size();
         flushing = true;
+        overdue = true;
         try {
             frames.send(encoder);
+            overdue = false;
         } finally {
             flushing = false;
         }

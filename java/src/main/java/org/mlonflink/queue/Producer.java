@@ -98,8 +98,7 @@ public final class Producer implements AutoCloseable {
     }
 
     /**
-     * Gives up a frame that was offered and is not whole yet, if there is one. To be called only where nobody reads; a
-     * consumer that takes over later skips what there is of it.
+     * Gives up a frame that was offered and is not whole yet, if there is one; a consumer skips what there is of it.
      */
     public void abandon() {
         begun = null;

@@ -89,8 +89,7 @@ final class Answers {
         if (settings.hasErrorColumn() || frame.row(row).isNullAt(settings.errorField())) {
             answer.complete(List.of(frame.keptRow(row, settings.columns())));
         } else {
-            String error = frame.row(row).getString(settings.errorField()).toString();
-            answer.completeExceptionally(settings.refusal(error));
+            settings.refuse(answer, frame.row(row).getString(settings.errorField()).toString());
         }
     }
 

@@ -16,6 +16,7 @@ import org.apache.flink.table.functions.FunctionContext;
 import org.apache.flink.util.IOUtils;
 import org.apache.flink.util.function.ThrowingRunnable;
 import org.mlonflink.columns.FrameEncoder;
+import org.mlonflink.columns.FrameException;
 import org.mlonflink.node.Bell;
 import org.mlonflink.node.FramesIn;
 import org.mlonflink.node.Interpreter;
@@ -55,6 +56,7 @@ final class ModelProcess implements NodeProcess.Listener, AutoCloseable {
 
     private final NodeDirectory directory;
     private final Bell bell;
+    private final FrameEncoder encoder;
     private final FramesIn frames;
     private final RowsIn rows;
     private final Answers answers;
@@ -83,10 +85,11 @@ final class ModelProcess implements NodeProcess.Listener, AutoCloseable {
                 System.getProperty("java.io.tmpdir"));
         this.bell = openBell();
         Producer producer = new Producer(directory.in, bell);
+        this.encoder = new FrameEncoder(node.inputLayout());
         this.frames = new FramesIn(producer, this::awaitRing);
         this.rows = new RowsIn(
                 producer,
-                new FrameEncoder(node.inputLayout()),
+                encoder,
                 this::awaitRing,
                 this::after,
                 node.maxDelayMillis(),
@@ -143,12 +146,15 @@ final class ModelProcess implements NodeProcess.Listener, AutoCloseable {
                 changed.await(); // for another subtask, which waits for room
             }
             if (failure == null) {
+                encoder.check(row);
                 answers.add(answer);
                 rows.add(row, NO_TIMESTAMP);
                 changed.signalAll();
             } else {
                 answer.completeExceptionally(failure);
             }
+        } catch (FrameException refused) {
+            settings.refuse(answer, refused.getMessage());
         } catch (InterruptedException cancelled) {
             Thread.currentThread().interrupt();
             answer.completeExceptionally(cancelled);

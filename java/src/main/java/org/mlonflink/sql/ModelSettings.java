@@ -1,7 +1,13 @@
 package org.mlonflink.sql;
 
 import java.io.Serializable;
+import java.util.Collection;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.ObjectNode;
+import org.apache.flink.table.data.GenericRowData;
+import org.apache.flink.table.data.RowData;
+import org.apache.flink.table.data.StringData;
 import org.apache.flink.table.types.logical.RowType;
 import org.mlonflink.node.NodeFailure;
 import org.mlonflink.node.NodeSettings;
@@ -29,9 +35,16 @@ record ModelSettings(
         return new ModelSettings(name, NodeSettings.parse(json), input, columns, errorField, errorField < columns, processes);
     }
 
-    /** What fails the job at a row that the model cannot take, where there is no column for that. */
-    NodeFailure refusal(String error) {
-        return new NodeFailure("model " + name + " cannot take a row: " + error + ". To have such rows answered with null, "
-                + "add a STRING column to OUTPUT and name it by 'error-column'.");
+    /** Answers a row that cannot be taken: with null, and why in its column, or by failing where there is none. */
+    void refuse(CompletableFuture<Collection<RowData>> answer, String error) {
+        if (hasErrorColumn) {
+            GenericRowData nulls = new GenericRowData(columns);
+            nulls.setField(errorField, StringData.fromString(error));
+            answer.complete(List.of(nulls));
+        } else {
+            answer.completeExceptionally(new NodeFailure("model " + name + " cannot take a row: " + error
+                    + ". To have such rows answered with null, add a STRING column to OUTPUT and name it by "
+                    + "'error-column'."));
+        }
     }
 }
