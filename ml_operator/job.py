@@ -40,8 +40,8 @@ _DEFAULT_MAX_DELAY = timedelta(milliseconds=20)
 class MLJob:
     """An ML cluster as part of a PyFlink job.
 
-    Every call validates first and then adds its operators to the environment's graph, as PyFlink's own calls
-    do; nothing runs before ``env.execute``, ``StatementSet.execute`` or the like.
+    Every call adds its operators to the environment's graph, as PyFlink's own calls do, or none of them where
+    it raises; nothing runs before ``env.execute``, ``StatementSet.execute`` or the like.
 
     Args:
         env: the environment of the user's job.

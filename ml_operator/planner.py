@@ -12,7 +12,7 @@ from ml_framework.errors import PlanError
 from ml_framework.runner.base import Program, Runner
 from ml_framework.spec import RoleKind
 from ml_operator import announced, checks, embedded
-from ml_operator.bridge import Bridge, environment_options
+from ml_operator.bridge import Bridge, environment_options, undone
 from ml_operator.client import JobMonitor
 from ml_operator.plan import AMConfig, JobPlan, RolePlan
 from ml_operator.recovery import DefaultRestarts, JobOptions, check_checkpoint_storage
@@ -121,29 +121,30 @@ class Planner:
         if checkpointed:
             check_checkpoint_storage(name, options)
         runner.validate(name)
-        rows = self._read(name, source, parallelism, control)
-        j_output = None if output is None else self._rows.output_type(name, output)
-        layouts = _Layouts(name, rows, j_output, groups, max_rows)
-        checks.check_codec(name, codec, layouts.input, layouts.output)
-        frames = layouts.input or (NO_COLUMNS if has_state else None)
-        program = Program(
-            runner=runner,
-            input_layout=frames.to_json() if frames else None,
-            output_layout=layouts.output.to_json() if layouts.output else None,
-            codec=codec,
-            max_delay_s=checks.check_max_delay(name, max_delay),
-            max_rows=max_rows,
-            python=checks.check_python(name, python),
-            restartable=spec.restartable,
-        )
-        role = RolePlan(spec, program, layouts.input, layouts.output, partition_by, rowtime, resources)
-        checks.check_columns(role)
-        plan = JobPlan(self.plan.name, self.plan.master, (*self.plan.roles, role))
-        with checks.naming(name):
-            check_slots(self._translation.need(plan), options.env)
-        self._restarts.apply(options)
+        with undone(self._env):
+            rows = self._read(name, source, parallelism, control)
+            j_output = None if output is None else self._rows.output_type(name, output)
+            layouts = _Layouts(name, rows, j_output, groups, max_rows)
+            checks.check_codec(name, codec, layouts.input, layouts.output)
+            frames = layouts.input or (NO_COLUMNS if has_state else None)
+            program = Program(
+                runner=runner,
+                input_layout=frames.to_json() if frames else None,
+                output_layout=layouts.output.to_json() if layouts.output else None,
+                codec=codec,
+                max_delay_s=checks.check_max_delay(name, max_delay),
+                max_rows=max_rows,
+                python=checks.check_python(name, python),
+                restartable=spec.restartable,
+            )
+            role = RolePlan(spec, program, layouts.input, layouts.output, partition_by, rowtime, resources)
+            checks.check_columns(role)
+            plan = JobPlan(self.plan.name, self.plan.master, (*self.plan.roles, role))
+            with checks.naming(name):
+                check_slots(self._translation.need(plan), options.env)
+            self._restarts.apply(options)
+            j_rows = self._translation.add_role(plan, rows, j_output)
         self.plan = plan
-        j_rows = self._translation.add_role(plan, rows, j_output)
         if output is None:
             return None
         return RoleRows(self._rows, j_rows, output, j_output, rowtime, f"{self.plan.name}/{name}")

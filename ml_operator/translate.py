@@ -76,7 +76,6 @@ class Translation:
     def add_role(self, plan: JobPlan, rows: RowStream | None, j_output_type: Any) -> Any:
         """Add the nodes of the last role of `plan`; returns the Java stream of rows that come back."""
         role = plan.roles[-1]
-        self._j_settings.setJob(json.dumps(plan.spec.to_json()))
         j_rows = None if rows is None else self._partition(role, rows)
         uid = f"{self._name}/{role.name}"
         j_nodes = self._bridge.graph.addNodes(
@@ -87,6 +86,7 @@ class Translation:
             json.dumps({**self._role_settings(role, uid), "group": _group(plan, role)}),
         )
         self._tie(j_nodes, has_output=j_output_type is not None)
+        self._j_settings.setJob(json.dumps(plan.spec.to_json()))
         if role.resources is None or j_output_type is None:
             return j_nodes
         return self._bridge.graph.leaveGroup(j_nodes, f"{uid}/rows out")

@@ -49,6 +49,10 @@ def numbers(tables: StreamTableEnvironment) -> Any:
     )
 
 
+def operators(env: StreamExecutionEnvironment) -> int:
+    return len(env._j_stream_execution_environment.getTransformations())
+
+
 def graph(env: StreamExecutionEnvironment) -> dict[str, dict[str, Any]]:
     return {node["type"]: node for node in json.loads(env.get_execution_plan())["nodes"]}
 
@@ -201,10 +205,26 @@ def test_data_stream_in_data_stream_out_keeps_the_element_type(job) -> None:
 def test_a_role_that_cannot_run_is_refused_with_role_and_remedy(
     job, change: dict[str, Any], message: str
 ) -> None:
-    planned, _, tables = job
+    """And leaves nothing in the job: the name and the uids are free for another try."""
+    planned, env, tables = job
+    before = operators(env)
     with pytest.raises(PlanError, match=message):
         planned.add_role("worker", **{"runner": HAPPY, "input": numbers(tables), **change})
     assert planned.plan().roles == ()
+    assert operators(env) == before
+    planned.add_role("worker", runner=HAPPY, input=numbers(tables))
+    assert graph(env)["worker"]["parallelism"] == 1
+
+
+def test_a_refused_role_with_a_stream_leaves_its_uids_free(job) -> None:
+    planned, env, _ = job
+    stream = env.from_collection([(1,)], type_info=Types.ROW_NAMED(["n"], [Types.INT()]))
+    before = operators(env)
+    with pytest.raises(PlanError, match="there is no codec 'xml'"):
+        planned.add_role("worker", runner=HAPPY, input=stream, codec="xml")
+    assert operators(env) == before
+    planned.add_role("worker", runner=HAPPY, input=stream)
+    assert graph(env)["worker"]["parallelism"] == 1
 
 
 def test_roles_need_an_application_master_first() -> None:
