@@ -107,7 +107,7 @@ class Planner:
         Raises:
             PlanError: the role cannot run as described; the message names it and the remedy.
         """
-        options = self._job_options(source)
+        options = self._job_options(source, control)
         has_state = source is not None or runner.answers_checkpoints
         checkpointed = has_state and options.checkpoints()
         spec = checks.check_role(
@@ -149,15 +149,20 @@ class Planner:
             return None
         return RoleRows(self._rows, j_rows, output, j_output, rowtime, f"{self.plan.name}/{name}")
 
-    def _job_options(self, source: Table | DataStream | None = None) -> JobOptions:
-        """The options of the job as they are now; a table tells of its environment."""
-        if isinstance(source, Table) and self._table_env is None:
-            self._table_env = source._t_env
+    def _job_options(self, *sources: Table | DataStream | None) -> JobOptions:
+        """The options of the job as they are now; the first table tells of its environment."""
+        if self._table_env is None:
+            self._table_env = next((rows._t_env for rows in sources if isinstance(rows, Table)), None)
         return JobOptions(environment_options(self._env), self._table_env)
 
-    @cached_property
+    @property
     def _rows(self) -> Rows:
-        return Rows(self._bridge, self._table_env or StreamTableEnvironment.create(self._env))
+        return Rows(self._bridge, self._table_env or self._own_tables)
+
+    @cached_property
+    def _own_tables(self) -> StreamTableEnvironment:
+        """For roles that have come without a table."""
+        return StreamTableEnvironment.create(self._env)
 
     def _read(
         self,

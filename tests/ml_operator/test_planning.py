@@ -178,6 +178,33 @@ def test_data_stream_in_data_stream_out_keeps_the_element_type(job) -> None:
     assert output.get_type() == Types.ROW_NAMED(["n"], [Types.LONG()])
 
 
+def integers(env: StreamExecutionEnvironment) -> Any:
+    return env.from_collection([(1,)], type_info=Types.ROW_NAMED(["n"], [Types.INT()]))
+
+
+def test_an_output_is_of_the_table_environment_of_its_input_also_after_a_role_of_streams() -> None:
+    env, tables = environment()
+    planned = MLJob(env, "test-job")
+    planned.add_am_role()
+    planned.add_role("first", runner=HAPPY, input=integers(env), output=Types.ROW([Types.INT()]))
+    output = planned.add_role(
+        "second", runner=HAPPY, input=numbers(tables), output=[("y", DataTypes.BIGINT())]
+    )
+    tables.create_temporary_view("answers", output)
+    assert tables.sql_query("SELECT y FROM answers").get_schema().get_field_names() == ["y"]
+
+
+def test_a_control_table_tells_of_its_environment() -> None:
+    env, tables = environment()
+    planned = MLJob(env, "test-job")
+    planned.add_am_role()
+    control = tables.sql_query("SELECT n FROM (VALUES (7)) AS versions (n)")
+    inference(planned, integers(env), "m.pt2", inputs=["n"], output=[("y", Types.FLOAT())], control=control)
+    output = planned.add_role("second", runner=HAPPY, output=[("y", DataTypes.BIGINT())])
+    tables.create_temporary_view("answers", output)
+    assert tables.list_temporary_views() == ["answers"]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -218,7 +245,7 @@ def test_a_role_that_cannot_run_is_refused_with_role_and_remedy(
 
 def test_a_refused_role_with_a_stream_leaves_its_uids_free(job) -> None:
     planned, env, _ = job
-    stream = env.from_collection([(1,)], type_info=Types.ROW_NAMED(["n"], [Types.INT()]))
+    stream = integers(env)
     before = operators(env)
     with pytest.raises(PlanError, match="there is no codec 'xml'"):
         planned.add_role("worker", runner=HAPPY, input=stream, codec="xml")
