@@ -267,7 +267,11 @@ class MLJob:
         return self._planner.plan
 
     def render(self, style: Style = "text") -> str:
-        """The plan as text, as a drawing for a terminal, or as a Mermaid flowchart."""
+        """The plan as text, as a drawing for a terminal, or as a Mermaid flowchart.
+
+        Raises:
+            PlanError: there is no such style.
+        """
         return render(self._planner.plan, style)
 
     def wait(

@@ -13,7 +13,7 @@ from pyflink.java_gateway import get_gateway
 from pyflink.table import DataTypes, StreamTableEnvironment
 
 from ml_framework.runner import PythonRunner
-from ml_operator import AMConfig, JobConfig, MLJob, PlanError, RoleKind
+from ml_operator import AMConfig, MLJob, PlanError, RoleKind
 from ml_operator.bridge import environment_options
 from torch_integration import inference
 
@@ -120,6 +120,11 @@ def test_render_shows_roles_and_columns(job) -> None:
     assert 'worker["worker × 2<br/>drives"]' in planned.render("mermaid")
 
 
+def test_a_style_that_there_is_not_is_refused(job) -> None:
+    with pytest.raises(PlanError, match="style is 'svg', it must be one of text, drawing, mermaid"):
+        job[0].render("svg")
+
+
 DRAWN = """\
 application master
  ┊
@@ -160,9 +165,11 @@ def test_aliases_of_the_original_design() -> None:
     [
         ({"page": "everywhere"}, r"AMConfig\.page is 'everywhere', it must be one of \('loopback', 'adv"),
         ({"page_port": 65_536}, r"AMConfig\.page_port is 65536, it must be 0 to 65535"),
+        ({"port": 65_536}, r"AMConfig\.port is 65536, it must be 0 to 65535"),
+        ({"port": -1}, r"AMConfig\.port is -1, it must be 0 to 65535"),
     ],
 )
-def test_a_page_that_cannot_be_is_refused(options: dict[str, Any], complaint: str) -> None:
+def test_an_application_master_that_cannot_be_is_refused(options: dict[str, Any], complaint: str) -> None:
     with pytest.raises(PlanError, match=complaint):
         AMConfig(**options)
 
@@ -308,16 +315,6 @@ def test_an_embedded_cluster_tells_metrics_of_this_second() -> None:
     environment_options(env).set_string(name, "5 s")
     MLJob(env, "test-job", table_env=tables).add_am_role()
     assert environment_options(env).get_string(name, "") == "5 s"
-
-
-def test_queue_size_must_be_a_power_of_two() -> None:
-    with pytest.raises(PlanError, match="queue_bytes is 5000, it must be a power of two"):
-        JobConfig(queue_bytes=5000)
-
-
-def test_a_log_has_room_for_more_than_a_few_lines() -> None:
-    with pytest.raises(PlanError, match="log_bytes is 1000, it must be at least 65536"):
-        JobConfig(log_bytes=1000)
 
 
 def test_a_job_is_planned_over_whichever_connection_to_the_jvm_is_free() -> None:
