@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ml_framework import config as configs
 from ml_framework.errors import PlanError
 from ml_framework.node.settings import assignment, grace_ms, node_settings, pickled
+from ml_framework.runner.entrypoint import search_path
 from ml_operator import announced
 from ml_operator.bridge import Bridge, python_options
 from ml_operator.slots import Need
@@ -108,7 +109,7 @@ class Translation:
         return {
             "job": self._key,
             "python": python_options(self._env).get("python.executable", sys.executable),
-            "python_path": _script_path(),
+            "python_path": _import_path(),
             "python_options": python_options(self._env),
         }
 
@@ -161,7 +162,7 @@ def _group(plan: JobPlan, role: RolePlan) -> dict[str, Any]:
     return {"name": group, "size": plan.sizes.get(group)}
 
 
-def _script_path() -> str:
-    """Where the planning script imports from: its own folder, and the working directory."""
-    script = Path(sys.path[0] or ".").resolve()
-    return os.pathsep.join(dict.fromkeys([str(script), str(Path.cwd())]))
+def _import_path() -> str:
+    """Where the planning process finds its user's own modules, and what it has put before that."""
+    first = str(Path(sys.path[0] or ".").resolve())
+    return os.pathsep.join(dict.fromkeys([first, *search_path()]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import timedelta
 from typing import Any
 
@@ -13,8 +14,9 @@ from pyflink.java_gateway import get_gateway
 from pyflink.table import DataTypes, StreamTableEnvironment
 
 from ml_framework.runner import PythonRunner
-from ml_operator import AMConfig, MLJob, PlanError, RoleKind
-from ml_operator.bridge import environment_options
+from ml_operator import AMConfig, JobConfig, MLJob, PlanError, RoleKind
+from ml_operator.bridge import Bridge, environment_options
+from ml_operator.translate import Translation
 from torch_integration import inference
 
 HAPPY = PythonRunner("ml_framework.testing.programs:happy")
@@ -280,6 +282,19 @@ def test_two_roles_of_one_name_are_refused(job) -> None:
     planned.add_role("worker", runner=HAPPY)
     with pytest.raises(PlanError, match="role 'worker' is there already"):
         planned.add_role("worker", runner=HAPPY)
+
+
+def test_agents_import_from_next_to_the_main_script_and_from_what_it_has_put_before(
+    monkeypatch, tmp_path
+) -> None:
+    script = type(sys)("__main__")
+    script.__file__, script.__spec__ = str(tmp_path / "job.py"), None
+    monkeypatch.setitem(sys.modules, "__main__", script)
+    monkeypatch.setattr(sys, "path", ["/elsewhere", *sys.path])
+    monkeypatch.chdir("/")
+    env, _ = environment()
+    settings = Translation(env, Bridge(env), "test-job", JobConfig())._common_settings()
+    assert settings["python_path"] == f"/elsewhere:{tmp_path}:/"
 
 
 @pytest.mark.parametrize("mode", ["BATCH", "AUTOMATIC"])
