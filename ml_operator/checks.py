@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ml_framework.codec import Layout, find
 from ml_framework.codec.schema import Root
 from ml_framework.errors import PlanError
+from ml_framework.names import suggestion
 from ml_framework.spec import RoleKind, RoleSpec
 
 if TYPE_CHECKING:
@@ -118,5 +119,5 @@ def check_columns(role: RolePlan) -> None:
 def _check_named(role: str, parameter: str, name: str, layout: Layout) -> None:
     if name not in layout.schema.names:
         raise PlanError(
-            f"role {role!r}: {parameter}={name!r} names no column; there are {', '.join(layout.schema.names)}"
+            f"role {role!r}: {parameter}={name!r} names no column: {suggestion(name, layout.schema.names)}"
         )

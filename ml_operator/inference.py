@@ -11,6 +11,7 @@ from pyflink.table import DataTypes, Table
 from pyflink.table.types import DataType
 
 from ml_framework.errors import PlanError
+from ml_framework.names import suggestion
 from ml_operator.table import data_types, field_types
 
 if TYPE_CHECKING:
@@ -125,7 +126,9 @@ def plan_columns(
 def _check_named(role: str, option: str, names: Sequence[str], there: Sequence[str]) -> None:
     for name in names:
         if name not in there:
-            raise PlanError(f"role {role!r}: {option} names {name!r}; there are {', '.join(there)}")
+            raise PlanError(
+                f"role {role!r}: {option} names {name!r}, there is none: {suggestion(name, there)}"
+            )
 
 
 def _check_answers(role: str, answers: Sequence[tuple[str, Any]], wanted: type) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from ml_framework.errors import PlanError
+from ml_framework.names import suggestion
 from ml_operator.drawing import draw
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def render(plan: JobPlan, style: Style = "text") -> str:
     """
     styles = {"text": _text, "drawing": draw, "mermaid": _mermaid}
     if style not in styles:
-        raise PlanError(f"style is {style!r}, it must be one of {', '.join(styles)}")
+        raise PlanError(f"there is no style {style!r}: {suggestion(style, styles)}")
     return "\n".join(styles[style](plan))
 
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from pyflink.table.expressions import col
 from pyflink.table.types import DataType
 
-from ml_framework.codec.layout import DTYPES, suggestion
+from ml_framework.codec.layout import DTYPES
 from ml_framework.errors import PlanError
+from ml_framework.names import suggestion
 from ml_operator.table import schema_of
 
 if TYPE_CHECKING:

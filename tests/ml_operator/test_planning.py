@@ -123,7 +123,7 @@ def test_render_shows_roles_and_columns(job) -> None:
 
 
 def test_a_style_that_there_is_not_is_refused(job) -> None:
-    with pytest.raises(PlanError, match="style is 'svg', it must be one of text, drawing, mermaid"):
+    with pytest.raises(PlanError, match="there is no style 'svg': there are 'text', 'drawing', 'mermaid'"):
         job[0].render("svg")
 
 
@@ -220,7 +220,10 @@ def test_a_control_table_tells_of_its_environment() -> None:
         ({"parallelism": 0}, r"role 'worker': parallelism is 0, it must be at least 1"),
         ({"kind": "boss"}, r"role 'worker': kind is 'boss', it must be one of drives, serves, side"),
         ({"output": []}, r"role 'worker': output has no columns"),
-        ({"partition_by": "nope"}, r"role 'worker': partition_by='nope' names no column; there are x, f, s"),
+        (
+            {"partition_by": "nope"},
+            r"role 'worker': partition_by='nope' names no column: there are 'x', 'f'",
+        ),
         ({"rowtime": "x"}, r"role 'worker': rowtime='x' names an output column, declare output= too"),
         ({"groups": {"g": ["x", "nope"]}}, r"role 'worker': group 'g': there is no column 'nope'"),
         ({"codec": "xml"}, r"role 'worker': there is no codec 'xml'"),
@@ -375,10 +378,17 @@ def test_points_in_time_are_carried_with_their_precision(job) -> None:
     [
         ({"inputs": []}, r"role 'inference': say what the model gets: by inputs="),
         ({"preprocess": len}, r"role 'inference': say what the model gets: by inputs="),
-        ({"inputs": ["z"]}, r"role 'inference': inputs names 'z'; there are x, f, s"),
-        ({"carry": ["z"]}, r"role 'inference': carry names 'z'; there are x, f, s"),
-        ({"groups": {"g": ["f"]}, "carry": ["f"]}, r"carry names 'f'; there are x, s"),
-        ({"groups": {"g": ["f"]}, "inputs": ["f"]}, r"inputs names 'f'; there are x, s, g"),
+        ({"inputs": ["z"]}, r"role 'inference': inputs names 'z', there is none: there are 'x', 'f', 's'$"),
+        ({"carry": ["z"]}, r"role 'inference': carry names 'z', there is none: there are 'x', 'f', 's'$"),
+        (
+            {"inputs": ["ss"]},
+            r"inputs names 'ss', there is none: did you mean 's'\?$",
+        ),
+        ({"groups": {"g": ["f"]}, "carry": ["f"]}, r"carry names 'f', there is none: there are 'x', 's'$"),
+        (
+            {"groups": {"g": ["f"]}, "inputs": ["f"]},
+            r"inputs names 'f', .*: there are 'x', 's', 'g'$",
+        ),
         ({"version": "y"}, r"'y' would be there twice in the output \(x, f, s, y, y, error\): name"),
         ({"output": [("x", DataTypes.FLOAT())]}, r"'x' would be there twice in the output"),
         ({"output": []}, r"role 'inference': output names no answer"),
