@@ -221,10 +221,10 @@ class MLJob:
         Raises:
             PlanError: the role cannot run as described; the message names it and the remedy.
         """
-        columns = plan_columns(
-            name, rows, inputs=inputs, answers=output, carry=carry, groups=groups, version=version
-        )
-        with checks.naming(name):
+        with checks.naming(f"role {name!r}"):
+            columns = plan_columns(
+                rows, inputs=inputs, answers=output, carry=carry, groups=groups, version=version
+            )
             planned = runner(
                 model=located(model),
                 answers=columns.answers,

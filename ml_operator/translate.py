@@ -55,12 +55,12 @@ class Translation:
         )
         self._bridge.graph.announce(self._env._j_stream_execution_environment, str(announced.folder()))
 
-    def check_input(self, role: str, rows: RowStream) -> None:
+    def check_input(self, rows: RowStream) -> None:
         """Refuse rows that come from a role of this cluster, with `PlanError`."""
         if self._bridge.graph.isOfCluster(rows.j_stream, self._j_control):
             raise PlanError(
-                f"role {role!r}: its input comes from another role of the same cluster, whose nodes end "
-                "together, so neither would end: plan it in an MLJob of its own, in the same environment"
+                "its input comes from another role of the same cluster, whose nodes end together, so neither "
+                "would end: plan it in an MLJob of its own, in the same environment"
             )
 
     def need(self, plan: JobPlan) -> Need:

@@ -393,7 +393,7 @@ def test_points_in_time_are_carried_with_their_precision(job) -> None:
         ({"output": [("x", DataTypes.FLOAT())]}, r"'x' would be there twice in the output"),
         ({"output": []}, r"role 'inference': output names no answer"),
         ({"output": [("y", Types.FLOAT())]}, r"the type of the answer 'y' is Float; a Table takes py"),
-        ({"control": "versions"}, r"role 'inference, control': input is a str, it must be a Table or a Data"),
+        ({"control": "versions"}, r"role 'inference': control: input is a str, it must be a Table or a Data"),
         ({"threads": 0}, r"role 'inference': threads is 0, it must be at least 1"),
     ],
 )
