@@ -7,7 +7,7 @@ import shutil
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ml_framework.codec import Layout, find
 from ml_framework.codec.schema import Root
@@ -32,6 +32,20 @@ def naming(what: str) -> Iterator[None]:
         yield
     except PlanError as error:
         raise PlanError(f"{what}: {error}") from error.__cause__
+
+
+def check_numbers(*, at_least: int, **numbers: Any) -> None:
+    """Each is an integer, and no smaller."""
+    for name, number in numbers.items():
+        if isinstance(number, bool) or not isinstance(number, int):
+            raise PlanError(f"{name} is {number!r}, it must be an integer")
+        if number < at_least:
+            raise PlanError(f"{name} is {number}, it must be at least {at_least}")
+
+
+def is_list_of_names(names: object) -> bool:
+    """Whether `names` is a list; a text is none, though it can be taken letter by letter."""
+    return isinstance(names, (list, tuple)) and all(isinstance(name, str) for name in names)
 
 
 def check_runtime_mode(options: Configuration) -> None:

@@ -12,7 +12,8 @@ from pyflink.table.types import DataType
 
 from ml_framework.errors import PlanError
 from ml_framework.names import suggestion
-from ml_operator.table import data_types, field_types
+from ml_operator.checks import check_numbers, is_list_of_names
+from ml_operator.table import check_rows, data_types, field_types
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -80,6 +81,24 @@ class Scored:
             len(columns.fields) - 1,
             null=not refused,
         )
+
+
+def check_arguments(
+    *,
+    rows: object,
+    control: object | None,
+    inputs: Sequence[str],
+    carry: Sequence[str] | None,
+    max_batch: int,
+) -> None:
+    """Refuse arguments of `MLJob.add_inference` of another kind, by the names that they have there."""
+    check_rows("rows", rows)
+    if control is not None:
+        check_rows("control", control)
+    for name, names in (("inputs", inputs), ("carry", () if carry is None else carry)):
+        if not is_list_of_names(names):
+            raise PlanError(f"{name} is {names!r}, it must be a list of names")
+    check_numbers(at_least=1, max_batch=max_batch)
 
 
 def plan_columns(

@@ -9,7 +9,7 @@ from ml_framework.config import JobConfig
 from ml_framework.inference.places import located
 from ml_framework.spec import RoleKind
 from ml_operator import checks
-from ml_operator.inference import ERROR, Scored, plan_columns
+from ml_operator.inference import ERROR, Scored, check_arguments, plan_columns
 from ml_operator.plan import AMConfig, JobPlan
 from ml_operator.planned import note
 from ml_operator.planner import Planner
@@ -222,6 +222,7 @@ class MLJob:
             PlanError: the role cannot run as described; the message names it and the remedy.
         """
         with checks.naming(f"role {name!r}"):
+            check_arguments(rows=rows, control=control, inputs=inputs, carry=carry, max_batch=max_batch)
             columns = plan_columns(
                 rows, inputs=inputs, answers=output, carry=carry, groups=groups, version=version
             )

@@ -18,7 +18,7 @@ from ml_operator.plan import AMConfig, JobPlan, RolePlan
 from ml_operator.recovery import DefaultRestarts, JobOptions, check_checkpoint_storage
 from ml_operator.rest import session_address
 from ml_operator.slots import check_slots
-from ml_operator.table import Output, RoleRows, Rows, RowStream, schema_of
+from ml_operator.table import Output, RoleRows, Rows, RowStream, check_rows, schema_of
 from ml_operator.terminal import FlinkJob
 from ml_operator.translate import Translation
 
@@ -121,6 +121,8 @@ class Planner:
         runner.validate(name)
         uid = f"{self.plan.name}/{name}"
         with checks.naming(f"role {name!r}"), undone(self._env):
+            if source is not None:
+                check_rows("input", source)
             if checkpointed:
                 check_checkpoint_storage(options)
             rows = None if source is None else self._read(source, parallelism, control, uid)

@@ -41,6 +41,12 @@ class RowStream:
         return self.j_type.getLogicalType()
 
 
+def check_rows(what: str, rows: object) -> None:
+    """Refuse what is neither a Table nor a DataStream."""
+    if not isinstance(rows, (Table, DataStream)):
+        raise PlanError(f"{what} is a {type(rows).__name__}, it must be a Table or a DataStream")
+
+
 def schema_of(j_type: Any) -> Schema:
     """The schema of a Java row `DataType`; `PlanError` names a column whose type is not supported."""
     fields = j_type.getLogicalType().getFields()
@@ -129,9 +135,7 @@ class Rows:
         """The rows of `source`, the input of a role with its `parallelism`."""
         if isinstance(source, Table):
             return self._read_table(source)
-        if isinstance(source, DataStream):
-            return self._read_stream(source, parallelism, uid)
-        raise PlanError(f"input is a {type(source).__name__}, it must be a Table or a DataStream")
+        return self._read_stream(source, parallelism, uid)
 
     def _read_table(self, table: Table) -> RowStream:
         j_type = table._j_table.getResolvedSchema().toSourceRowDataType()

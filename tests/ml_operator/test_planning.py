@@ -393,13 +393,40 @@ def test_points_in_time_are_carried_with_their_precision(job) -> None:
         ({"output": [("x", DataTypes.FLOAT())]}, r"'x' would be there twice in the output"),
         ({"output": []}, r"role 'inference': output names no answer"),
         ({"output": [("y", Types.FLOAT())]}, r"the type of the answer 'y' is Float; a Table takes py"),
-        ({"control": "versions"}, r"role 'inference': control: input is a str, it must be a Table or a Data"),
+        ({"control": "versions"}, r"role 'inference': control is a str, it must be a Table or a DataStream"),
+        ({"inputs": "x"}, r"role 'inference': inputs is 'x', it must be a list of names"),
+        ({"inputs": [1]}, r"role 'inference': inputs is \[1\], it must be a list of names"),
+        ({"carry": "sx"}, r"role 'inference': carry is 'sx', it must be a list of names"),
+        ({"max_batch": 0}, r"role 'inference': max_batch is 0, it must be at least 1"),
+        ({"max_batch": 1.5}, r"role 'inference': max_batch is 1\.5, it must be an integer"),
         ({"threads": 0}, r"role 'inference': threads is 0, it must be at least 1"),
     ],
 )
 def test_inference_that_cannot_run_is_refused(job, options: dict[str, Any], message: str) -> None:
     with pytest.raises(PlanError, match=message):
         scored(job, **options)
+
+
+@pytest.mark.parametrize("rows", ["flights", None])
+def test_only_tables_and_streams_have_rows(job, rows: Any) -> None:
+    planned, env, _ = job
+    kind = type(rows).__name__
+    with pytest.raises(PlanError, match=f"role 'inference': rows is a {kind}, it must be a Table or a Data"):
+        inference(planned, rows, "m.pt2", inputs=["x"], output=[("y", DataTypes.FLOAT())])
+    before = operators(env)
+    with pytest.raises(
+        PlanError, match=r"role 'worker': input is a list, it must be a Table or a DataStream"
+    ):
+        planned.add_role("worker", runner=HAPPY, input=[1, 2])
+    assert operators(env) == before
+
+
+def test_a_control_table_only_grows(job) -> None:
+    tables = job[2]
+    tables.create_temporary_view("numbers", numbers(tables))
+    counts = tables.sql_query("SELECT COUNT(*) AS n FROM numbers")
+    with pytest.raises(PlanError, match=r"role 'inference': control: its input is an updating table"):
+        scored(job, control=counts)
 
 
 def test_a_control_stream_is_one_integer(job) -> None:
