@@ -1,62 +1,18 @@
-"""Planning: what is added to the graph, and what is refused with a sentence. Nothing runs here."""
+"""Planning: what is added to the graph. Nothing runs here."""
 
 from __future__ import annotations
 
-import json
 import sys
 from datetime import timedelta
-from typing import Any
 
-import pytest
-from pyflink.common import Configuration, Types
-from pyflink.datastream import StreamExecutionEnvironment
+from pyflink.common import Types
 from pyflink.java_gateway import get_gateway
-from pyflink.table import DataTypes, StreamTableEnvironment
+from pyflink.table import DataTypes
+from support.planning import HAPPY, environment, graph, integers, numbers
 
-from ml_framework.runner import PythonRunner
-from ml_operator import AMConfig, JobConfig, MLJob, PlanError, RoleKind
+from ml_operator import AMConfig, JobConfig, MLJob, RoleKind
 from ml_operator.bridge import Bridge, environment_options
 from ml_operator.translate import Translation
-from torch_integration import inference
-
-HAPPY = PythonRunner("ml_framework.testing.programs:happy")
-
-
-def environment(**options: str) -> tuple[StreamExecutionEnvironment, StreamTableEnvironment]:
-    configuration = Configuration()
-    for name, value in options.items():
-        configuration.set_string(name.replace("__", ".").replace("_", "-"), value)
-    env = StreamExecutionEnvironment.get_execution_environment(configuration)
-    return env, StreamTableEnvironment.create(env)
-
-
-@pytest.fixture
-def job() -> tuple[MLJob, StreamExecutionEnvironment, StreamTableEnvironment]:
-    env, tables = environment()
-    planned = MLJob(env, "test-job", table_env=tables)
-    planned.add_am_role()
-    return planned, env, tables
-
-
-def numbers(tables: StreamTableEnvironment) -> Any:
-    return tables.from_elements(
-        [(1, 1.5, "a")],
-        DataTypes.ROW(
-            [
-                DataTypes.FIELD("x", DataTypes.BIGINT()),
-                DataTypes.FIELD("f", DataTypes.FLOAT()),
-                DataTypes.FIELD("s", DataTypes.STRING()),
-            ]
-        ),
-    )
-
-
-def operators(env: StreamExecutionEnvironment) -> int:
-    return len(env._j_stream_execution_environment.getTransformations())
-
-
-def graph(env: StreamExecutionEnvironment) -> dict[str, dict[str, Any]]:
-    return {node["type"]: node for node in json.loads(env.get_execution_plan())["nodes"]}
 
 
 def test_graph_has_one_operator_a_role_with_its_parallelism(job) -> None:
@@ -122,11 +78,6 @@ def test_render_shows_roles_and_columns(job) -> None:
     assert 'worker["worker × 2<br/>drives"]' in planned.render("mermaid")
 
 
-def test_a_style_that_there_is_not_is_refused(job) -> None:
-    with pytest.raises(PlanError, match="there is no style 'svg': there are 'text', 'drawing', 'mermaid'"):
-        job[0].render("svg")
-
-
 DRAWN = """\
 application master
  ┊
@@ -162,20 +113,6 @@ def test_aliases_of_the_original_design() -> None:
     assert [role.name for role in planned.plan().roles] == ["worker"]
 
 
-@pytest.mark.parametrize(
-    ("options", "complaint"),
-    [
-        ({"page": "everywhere"}, r"AMConfig\.page is 'everywhere', it must be one of \('loopback', 'adv"),
-        ({"page_port": 65_536}, r"AMConfig\.page_port is 65536, it must be 0 to 65535"),
-        ({"port": 65_536}, r"AMConfig\.port is 65536, it must be 0 to 65535"),
-        ({"port": -1}, r"AMConfig\.port is -1, it must be 0 to 65535"),
-    ],
-)
-def test_an_application_master_that_cannot_be_is_refused(options: dict[str, Any], complaint: str) -> None:
-    with pytest.raises(PlanError, match=complaint):
-        AMConfig(**options)
-
-
 def test_data_stream_in_data_stream_out_keeps_the_element_type(job) -> None:
     planned, env, _ = job
     stream = env.from_collection(
@@ -185,10 +122,6 @@ def test_data_stream_in_data_stream_out_keeps_the_element_type(job) -> None:
         "worker", runner=HAPPY, input=stream, output=Types.ROW_NAMED(["n"], [Types.LONG()])
     )
     assert output.get_type() == Types.ROW_NAMED(["n"], [Types.LONG()])
-
-
-def integers(env: StreamExecutionEnvironment) -> Any:
-    return env.from_collection([(1,)], type_info=Types.ROW_NAMED(["n"], [Types.INT()]))
 
 
 def test_an_output_is_of_the_table_environment_of_its_input_also_after_a_role_of_streams() -> None:
@@ -203,90 +136,6 @@ def test_an_output_is_of_the_table_environment_of_its_input_also_after_a_role_of
     assert tables.sql_query("SELECT y FROM answers").get_schema().get_field_names() == ["y"]
 
 
-def test_a_control_table_tells_of_its_environment() -> None:
-    env, tables = environment()
-    planned = MLJob(env, "test-job")
-    planned.add_am_role()
-    control = tables.sql_query("SELECT n FROM (VALUES (7)) AS versions (n)")
-    inference(planned, integers(env), "m.pt2", inputs=["n"], output=[("y", Types.FLOAT())], control=control)
-    output = planned.add_role("second", runner=HAPPY, output=[("y", DataTypes.BIGINT())])
-    tables.create_temporary_view("answers", output)
-    assert tables.list_temporary_views() == ["answers"]
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"parallelism": 0}, r"role 'worker': parallelism is 0, it must be at least 1"),
-        ({"kind": "boss"}, r"role 'worker': kind is 'boss', it must be one of drives, serves, side"),
-        ({"output": []}, r"role 'worker': output has no columns"),
-        (
-            {"partition_by": "nope"},
-            r"role 'worker': partition_by='nope' names no column: there are 'x', 'f'",
-        ),
-        ({"rowtime": "x"}, r"role 'worker': rowtime='x' names an output column, declare output= too"),
-        ({"groups": {"g": ["x", "nope"]}}, r"role 'worker': group 'g': there is no column 'nope'"),
-        ({"codec": "xml"}, r"role 'worker': there is no codec 'xml'"),
-        ({"codec": "json"}, r"role 'worker': codec 'json' takes one BYTES or STRING column"),
-        ({"max_delay": timedelta(seconds=-1)}, r"role 'worker': max_delay is .*, it must be zero or more"),
-        ({"python": "/no/such/python"}, r"role 'worker': python='/no/such/python' is no program"),
-        (
-            {"output": [("m", DataTypes.MAP(DataTypes.INT(), DataTypes.INT()))]},
-            r"role 'worker': column 'm': .*flatten it in SQL",
-        ),
-        (
-            {"output": [("t", DataTypes.TIMESTAMP(6))], "rowtime": "t"},
-            r"role 'worker': rowtime column 't' is TIMESTAMP\(6\): a time attribute is TIMESTAMP or",
-        ),
-        ({"runner": PythonRunner("no_such_module:main")}, r"role 'worker': .*no_such_module"),
-    ],
-)
-def test_a_role_that_cannot_run_is_refused_with_role_and_remedy(
-    job, change: dict[str, Any], message: str
-) -> None:
-    """And leaves nothing in the job: the name and the uids are free for another try."""
-    planned, env, tables = job
-    before = operators(env)
-    with pytest.raises(PlanError, match=message):
-        planned.add_role("worker", **{"runner": HAPPY, "input": numbers(tables), **change})
-    assert planned.plan().roles == ()
-    assert operators(env) == before
-    planned.add_role("worker", runner=HAPPY, input=numbers(tables))
-    assert graph(env)["worker"]["parallelism"] == 1
-
-
-def test_a_refused_role_with_a_stream_leaves_its_uids_free(job) -> None:
-    planned, env, _ = job
-    stream = integers(env)
-    before = operators(env)
-    with pytest.raises(PlanError, match="there is no codec 'xml'"):
-        planned.add_role("worker", runner=HAPPY, input=stream, codec="xml")
-    assert operators(env) == before
-    planned.add_role("worker", runner=HAPPY, input=stream)
-    assert graph(env)["worker"]["parallelism"] == 1
-
-
-def test_roles_need_an_application_master_first() -> None:
-    env, _ = environment()
-    with pytest.raises(
-        PlanError, match=r"role 'worker': job 'test-job' has no application master yet: call add_am_role"
-    ):
-        MLJob(env, "test-job").add_role("worker", runner=HAPPY)
-
-
-def test_two_application_masters_are_refused(job) -> None:
-    planned, *_ = job
-    with pytest.raises(PlanError, match="has an application master already"):
-        planned.add_am_role()
-
-
-def test_two_roles_of_one_name_are_refused(job) -> None:
-    planned, *_ = job
-    planned.add_role("worker", runner=HAPPY)
-    with pytest.raises(PlanError, match="role 'worker' is there already"):
-        planned.add_role("worker", runner=HAPPY)
-
-
 def test_agents_import_from_next_to_the_main_script_and_from_what_it_has_put_before(
     monkeypatch, tmp_path
 ) -> None:
@@ -298,30 +147,6 @@ def test_agents_import_from_next_to_the_main_script_and_from_what_it_has_put_bef
     env, _ = environment()
     settings = Translation(env, Bridge(env), "test-job", JobConfig())._common_settings()
     assert settings["python_path"] == f"/elsewhere:{tmp_path}:/"
-
-
-@pytest.mark.parametrize("mode", ["BATCH", "AUTOMATIC"])
-def test_batch_runtime_mode_is_refused(mode: str) -> None:
-    configuration = Configuration()
-    configuration.set_string("execution.runtime-mode", mode)
-    env = StreamExecutionEnvironment.get_execution_environment(configuration)
-    with pytest.raises(PlanError, match=f"execution.runtime-mode is {mode}"):
-        MLJob(env, "test-job").add_am_role()
-
-
-def test_an_updating_table_is_refused_with_the_remedy(job) -> None:
-    planned, _, tables = job
-    tables.create_temporary_view("numbers", numbers(tables))
-    counts = tables.sql_query("SELECT s, COUNT(*) AS n FROM numbers GROUP BY s")
-    with pytest.raises(PlanError, match=r"role 'worker': its input is an updating table.*interval join"):
-        planned.add_role("worker", runner=HAPPY, input=counts)
-
-
-def test_an_unsupported_column_type_is_named(job) -> None:
-    planned, _, tables = job
-    nested = tables.sql_query("SELECT MAP['a', 1] AS m")
-    with pytest.raises(PlanError, match=r"role 'worker': column 'm': .*flatten it in SQL"):
-        planned.add_role("worker", runner=HAPPY, input=nested)
 
 
 def test_an_embedded_cluster_tells_metrics_of_this_second() -> None:
@@ -347,121 +172,3 @@ def test_a_job_is_planned_over_whichever_connection_to_the_jvm_is_free() -> None
         planned.add_am_role()
         planned.add_role("worker", runner=HAPPY)
         assert [role.spec.name for role in planned.plan().roles] == ["worker"]
-
-
-def scored(job, **options: Any) -> Any:
-    planned, _, tables = job
-    settings = {"inputs": ["x"], "output": [("y", DataTypes.FLOAT())]}
-    return inference(planned, numbers(tables), "/models/m.pt2", **{**settings, **options})
-
-
-def test_a_scored_table_has_what_was_carried_and_the_answers(job) -> None:
-    found = scored(job, version="model_version", carry=["s", "x"], parallelism=3)
-    assert found.rows.get_schema().get_field_names() == ["s", "x", "y", "model_version"]
-    assert found.refused.get_schema().get_field_names() == ["s", "x", "model_version", "error"]
-    role = job[0].plan().roles[-1]
-    assert (role.name, role.spec.parallelism, role.program.max_delay_s) == ("inference", 3, 0)
-
-
-def test_points_in_time_are_carried_with_their_precision(job) -> None:
-    planned, _, tables = job
-    table = tables.sql_query(
-        "SELECT CAST(NULL AS TIMESTAMP(6)) AS t, CAST(NULL AS TIMESTAMP_LTZ(9)) AS l, 1.0 AS x"
-    )
-    found = inference(planned, table, "m.pt", inputs=["x"], output=[("y", DataTypes.FLOAT())])
-    columns = found.rows._j_table.getResolvedSchema().getColumnDataTypes()
-    assert [str(j_type) for j_type in columns][:2] == ["TIMESTAMP(6)", "TIMESTAMP_LTZ(9)"]
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"inputs": []}, r"role 'inference': say what the model gets: by inputs="),
-        ({"preprocess": len}, r"role 'inference': say what the model gets: by inputs="),
-        ({"inputs": ["z"]}, r"role 'inference': inputs names 'z', there is none: there are 'x', 'f', 's'$"),
-        ({"carry": ["z"]}, r"role 'inference': carry names 'z', there is none: there are 'x', 'f', 's'$"),
-        (
-            {"inputs": ["ss"]},
-            r"inputs names 'ss', there is none: did you mean 's'\?$",
-        ),
-        ({"groups": {"g": ["f"]}, "carry": ["f"]}, r"carry names 'f', there is none: there are 'x', 's'$"),
-        (
-            {"groups": {"g": ["f"]}, "inputs": ["f"]},
-            r"inputs names 'f', .*: there are 'x', 's', 'g'$",
-        ),
-        ({"version": "y"}, r"'y' would be there twice in the output \(x, f, s, y, y, error\): name"),
-        ({"output": [("x", DataTypes.FLOAT())]}, r"'x' would be there twice in the output"),
-        ({"output": []}, r"role 'inference': output names no answer"),
-        ({"output": [("y", Types.FLOAT())]}, r"the type of the answer 'y' is Float; a Table takes py"),
-        ({"control": "versions"}, r"role 'inference': control is a str, it must be a Table or a DataStream"),
-        ({"inputs": "x"}, r"role 'inference': inputs is 'x', it must be a list of names"),
-        ({"inputs": [1]}, r"role 'inference': inputs is \[1\], it must be a list of names"),
-        ({"carry": "sx"}, r"role 'inference': carry is 'sx', it must be a list of names"),
-        ({"max_batch": 0}, r"role 'inference': max_batch is 0, it must be at least 1"),
-        ({"max_batch": 1.5}, r"role 'inference': max_batch is 1\.5, it must be an integer"),
-        ({"threads": 0}, r"role 'inference': threads is 0, it must be at least 1"),
-    ],
-)
-def test_inference_that_cannot_run_is_refused(job, options: dict[str, Any], message: str) -> None:
-    with pytest.raises(PlanError, match=message):
-        scored(job, **options)
-
-
-@pytest.mark.parametrize("rows", ["flights", None])
-def test_only_tables_and_streams_have_rows(job, rows: Any) -> None:
-    planned, env, _ = job
-    kind = type(rows).__name__
-    with pytest.raises(PlanError, match=f"role 'inference': rows is a {kind}, it must be a Table or a Data"):
-        inference(planned, rows, "m.pt2", inputs=["x"], output=[("y", DataTypes.FLOAT())])
-    before = operators(env)
-    with pytest.raises(
-        PlanError, match=r"role 'worker': input is a list, it must be a Table or a DataStream"
-    ):
-        planned.add_role("worker", runner=HAPPY, input=[1, 2])
-    assert operators(env) == before
-
-
-def test_a_control_table_only_grows(job) -> None:
-    tables = job[2]
-    tables.create_temporary_view("numbers", numbers(tables))
-    counts = tables.sql_query("SELECT COUNT(*) AS n FROM numbers")
-    with pytest.raises(PlanError, match=r"role 'inference': control: its input is an updating table"):
-        scored(job, control=counts)
-
-
-def test_a_control_stream_is_one_integer(job) -> None:
-    with pytest.raises(
-        PlanError, match=r"role 'inference': control has the columns x BIGINT, f FLOAT.*; it must have one"
-    ):
-        scored(job, control=numbers(job[2]))
-
-
-def test_a_scored_stream_takes_types_of_streams(job) -> None:
-    planned, env, _ = job
-    info = Types.ROW_NAMED(["x", "s"], [Types.FLOAT(), Types.STRING()])
-    rows = env.from_collection([], info)
-    found = inference(planned, rows, "m.pt2", inputs=["x"], output=[("y", Types.FLOAT())], version="version")
-    assert found.rows.get_type().get_field_names() == ["x", "s", "y", "version"]
-    assert found.refused.get_type().get_field_names() == ["x", "s", "version", "error"]
-    with pytest.raises(PlanError, match=r"role 'other': the type of the answer 'y' is FLOAT; a Table takes"):
-        inference(planned, rows, "m.pt2", name="other", inputs=["x"], output=[("y", DataTypes.FLOAT())])
-    untyped = env.from_collection([1.0])
-    with pytest.raises(
-        PlanError, match=r"role 'other': the type of its input is not known: say output_type="
-    ):
-        inference(planned, untyped, "m.pt2", name="other", inputs=["x"], output=[("y", Types.FLOAT())])
-
-
-def test_a_role_does_not_wait_for_another_of_its_cluster(job) -> None:
-    planned, env, tables = job
-    first = planned.add_role("first", runner=HAPPY, input=numbers(tables), output=[("y", DataTypes.FLOAT())])
-    tables.create_temporary_view("answers", first)
-    table = tables.sql_query("SELECT y + 1 AS z FROM answers WHERE y > 0")
-    with pytest.raises(
-        PlanError, match=r"role 'second': its input comes from another role of the same cluster"
-    ):
-        planned.add_role("second", runner=HAPPY, input=table)
-    assert [role.name for role in planned.plan().roles] == ["first"]
-    other = MLJob(env, "other", table_env=tables)
-    other.add_am_role()
-    other.add_role("second", runner=HAPPY, input=table)
