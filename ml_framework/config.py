@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict, dataclass, field, fields
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 PageAccess = Literal["loopback", "advertised", "off"]
 """Where the application master serves its page, and to whom, see `ml_operator.AMConfig`."""
 
-_SMALLEST_QUEUE_BYTES = 4096
+_SMALLEST_QUEUE_BYTES, _LARGEST_QUEUE_BYTES = 1 << 12, 1 << 30
 _SMALLEST_LOG_BYTES = 64 << 10
 
 
@@ -41,8 +42,9 @@ class Timeouts:
 
     def __post_init__(self) -> None:
         for item in fields(self):
-            if getattr(self, item.name) <= timedelta():
-                raise PlanError(f"Timeouts.{item.name} is {getattr(self, item.name)}, it must be positive")
+            limit = _duration(f"Timeouts.{item.name}", getattr(self, item.name))
+            if limit <= timedelta():
+                raise PlanError(f"Timeouts.{item.name} is {limit}, it must be positive")
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,8 @@ class RestartPolicy:
         budget: restarts allowed in the whole job; 0 fails at the first failure.
         scope: ``"all"`` restarts every restartable node (collective training), ``"failed"`` only the one
             that failed.
-        backoff: wait before the first restart; doubled at each further one.
-        max_backoff: upper bound of that wait.
+        backoff: wait before the first restart, zero or more; doubled at each further one.
+        max_backoff: upper bound of that wait, zero or more.
     """
 
     budget: int = 3
@@ -67,6 +69,10 @@ class RestartPolicy:
             raise PlanError(f"RestartPolicy.budget is {self.budget}, it must be 0 or more")
         if self.scope not in ("all", "failed"):
             raise PlanError(f"RestartPolicy.scope is {self.scope!r}, it must be 'all' or 'failed'")
+        for name in ("backoff", "max_backoff"):
+            wait = _duration(f"RestartPolicy.{name}", getattr(self, name))
+            if wait < timedelta():
+                raise PlanError(f"RestartPolicy.{name} is {wait}, it must be zero or more")
 
     def delay(self, restarts: int) -> timedelta:
         """The wait before the restart after `restarts` earlier ones."""
@@ -81,7 +87,7 @@ class JobConfig:
     Args:
         timeouts: every time limit.
         restart: restarts in place.
-        queue_bytes: capacity of each byte queue, a power of two; None sizes it by the row.
+        queue_bytes: capacity of each byte queue, a power of two up to 1 GiB; None sizes it by the row.
         log_dir: folder for the logs of user processes, one folder a job below it; None takes
             ``ml-on-flink-logs`` in the temporary folder.
         log_bytes: of the log of one attempt of a node; of a longer one the beginning goes.
@@ -93,21 +99,39 @@ class JobConfig:
     timeouts: Timeouts = field(default_factory=Timeouts)
     restart: RestartPolicy = field(default_factory=RestartPolicy)
     queue_bytes: int | None = None
-    log_dir: str | None = None
+    log_dir: str | os.PathLike[str] | None = None
     log_bytes: int = 64 << 20
     env: Mapping[str, str] = field(default_factory=dict)
     standby: bool = False
 
     def __post_init__(self) -> None:
         size = self.queue_bytes
-        if size is not None and (size < _SMALLEST_QUEUE_BYTES or size & (size - 1)):
+        if size is not None and (
+            not _SMALLEST_QUEUE_BYTES <= size <= _LARGEST_QUEUE_BYTES or size & (size - 1)
+        ):
             raise PlanError(
-                f"JobConfig.queue_bytes is {size}, it must be a power of two, {_SMALLEST_QUEUE_BYTES} or more"
+                f"JobConfig.queue_bytes is {size}, it must be a power of two, {_SMALLEST_QUEUE_BYTES} to "
+                f"{_LARGEST_QUEUE_BYTES}"
             )
+        if self.log_dir is not None:
+            object.__setattr__(self, "log_dir", _folder("JobConfig.log_dir", self.log_dir))
         if self.log_bytes < _SMALLEST_LOG_BYTES:
             raise PlanError(
                 f"JobConfig.log_bytes is {self.log_bytes}, it must be at least {_SMALLEST_LOG_BYTES}"
             )
+
+
+def _duration(name: str, value: object) -> timedelta:
+    if not isinstance(value, timedelta):
+        raise PlanError(f"{name} is {value!r}, it must be a timedelta")
+    return value
+
+
+def _folder(name: str, value: str | os.PathLike[str]) -> str:
+    try:
+        return os.fsdecode(value)
+    except TypeError:
+        raise PlanError(f"{name} is {value!r}, it must be the path of a folder") from None
 
 
 def to_json(config: Timeouts | RestartPolicy) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from functools import cache, cached_property
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,8 @@ from pyflink.util.java_utils import add_jars_to_context_class_loader
 from ml_framework.errors import PlanError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pyflink.datastream import StreamExecutionEnvironment
 
 JAR_NAME = "ml-on-flink.jar"
@@ -67,6 +70,20 @@ class Bridge:
     def instance(self, name: str) -> Any:
         """A new instance of a public class of the jar that has a constructor without arguments."""
         return self._loader.loadClass(name).newInstance()
+
+
+@contextmanager
+def undone(env: StreamExecutionEnvironment, *, always: bool = False) -> Iterator[None]:
+    """Take what this block adds to the graph of `env` out again when it fails, or `always`."""
+    operators = env._j_stream_execution_environment.getTransformations()
+    before = len(operators)
+    kept = False
+    try:
+        yield
+        kept = not always
+    finally:
+        while not kept and len(operators) > before:
+            del operators[-1]
 
 
 def environment_options(env: StreamExecutionEnvironment) -> Configuration:

@@ -1,4 +1,4 @@
-"""What is checked at planning, each with a sentence that names the role and the remedy."""
+"""What is checked at planning, each with a sentence that names the remedy."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import shutil
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ml_framework.codec import Layout, find
 from ml_framework.codec.schema import Root
 from ml_framework.errors import PlanError
+from ml_framework.names import suggestion
 from ml_framework.spec import RoleKind, RoleSpec
 
 if TYPE_CHECKING:
@@ -25,12 +26,26 @@ _MAX_ROWTIME_PRECISION = 3
 
 
 @contextmanager
-def naming(role: str) -> Iterator[None]:
-    """Have what is wrong with a role name it."""
+def naming(what: str) -> Iterator[None]:
+    """Have the message of what is wrong in this block begin with `what`."""
     try:
         yield
     except PlanError as error:
-        raise PlanError(f"role {role!r}: {error}") from None
+        raise PlanError(f"{what}: {error}") from error.__cause__
+
+
+def check_numbers(*, at_least: int, **numbers: Any) -> None:
+    """Each is an integer, and no smaller."""
+    for name, number in numbers.items():
+        if isinstance(number, bool) or not isinstance(number, int):
+            raise PlanError(f"{name} is {number!r}, it must be an integer")
+        if number < at_least:
+            raise PlanError(f"{name} is {number}, it must be at least {at_least}")
+
+
+def is_list_of_names(names: object) -> bool:
+    """Whether `names` is a list; a text is none, though it can be taken letter by letter."""
+    return isinstance(names, (list, tuple)) and all(isinstance(name, str) for name in names)
 
 
 def check_runtime_mode(options: Configuration) -> None:
@@ -52,7 +67,7 @@ def check_role(
     kind: RoleKind | str,
     restartable: bool,
 ) -> RoleSpec:
-    """What can be said of a role before its input is looked at."""
+    """What can be said of a role before its input is looked at; messages name it."""
     if plan.master is None:
         raise PlanError(
             f"role {name!r}: job {plan.name!r} has no application master yet: call add_am_role() first"
@@ -65,31 +80,28 @@ def check_role(
     return RoleSpec(name, parallelism, RoleKind(kind), restartable)
 
 
-def check_codec(role: str, name: str, *layouts: Layout | None) -> None:
+def check_codec(name: str, *layouts: Layout | None) -> None:
     """The codec called `name` exists and fits the columns both ways."""
-    try:
-        codec = find(name)
-        for layout in layouts:
-            if layout is not None:
-                codec.validate(layout.schema)
-    except PlanError as error:
-        raise PlanError(f"role {role!r}: {error}") from None
+    codec = find(name)
+    for layout in layouts:
+        if layout is not None:
+            codec.validate(layout.schema)
 
 
-def check_max_delay(role: str, delay: timedelta) -> float:
+def check_max_delay(delay: timedelta) -> float:
     """`delay` in seconds; it is no less than zero."""
     if delay < timedelta():
-        raise PlanError(f"role {role!r}: max_delay is {delay}, it must be zero or more")
+        raise PlanError(f"max_delay is {delay}, it must be zero or more")
     return delay.total_seconds()
 
 
-def check_python(role: str, python: str | Path | None) -> str | None:
+def check_python(python: str | Path | None) -> str | None:
     """The interpreter as an absolute path, its links kept: a virtual environment is found by them."""
     if python is None:
         return None
     found = shutil.which(os.fspath(python))
     if found is None:
-        raise PlanError(f"role {role!r}: python={os.fspath(python)!r} is no program that can be run here")
+        raise PlanError(f"python={os.fspath(python)!r} is no program that can be run here")
     return str(Path(found).absolute())
 
 
@@ -97,26 +109,22 @@ def check_columns(role: RolePlan) -> None:
     """`partition_by` and `rowtime` name columns that can serve."""
     if role.partition_by is not None:
         if role.input is None:
-            raise PlanError(f"role {role.name!r}: partition_by={role.partition_by!r} needs an input")
-        _check_named(role.name, "partition_by", role.partition_by, role.input)
+            raise PlanError(f"partition_by={role.partition_by!r} needs an input")
+        _check_named("partition_by", role.partition_by, role.input)
     if role.rowtime is None:
         return
     if role.output is None:
-        raise PlanError(
-            f"role {role.name!r}: rowtime={role.rowtime!r} names an output column, declare output= too"
-        )
-    _check_named(role.name, "rowtime", role.rowtime, role.output)
+        raise PlanError(f"rowtime={role.rowtime!r} names an output column, declare output= too")
+    _check_named("rowtime", role.rowtime, role.output)
     column = role.output.schema.columns[role.output.schema.names.index(role.rowtime)]
     is_time = column.type.root in (Root.TIMESTAMP, Root.TIMESTAMP_LTZ)
     if not is_time or (column.type.precision or 0) > _MAX_ROWTIME_PRECISION:
         raise PlanError(
-            f"role {role.name!r}: rowtime column {role.rowtime!r} is {column.type}: a time attribute is "
-            "TIMESTAMP or TIMESTAMP_LTZ of precision 0 to 3"
+            f"rowtime column {role.rowtime!r} is {column.type}: a time attribute is TIMESTAMP or "
+            "TIMESTAMP_LTZ of precision 0 to 3"
         )
 
 
-def _check_named(role: str, parameter: str, name: str, layout: Layout) -> None:
+def _check_named(parameter: str, name: str, layout: Layout) -> None:
     if name not in layout.schema.names:
-        raise PlanError(
-            f"role {role!r}: {parameter}={name!r} names no column; there are {', '.join(layout.schema.names)}"
-        )
+        raise PlanError(f"{parameter}={name!r} names no column: {suggestion(name, layout.schema.names)}")

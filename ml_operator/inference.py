@@ -11,7 +11,9 @@ from pyflink.table import DataTypes, Table
 from pyflink.table.types import DataType
 
 from ml_framework.errors import PlanError
-from ml_operator.table import data_types, field_types
+from ml_framework.names import suggestion
+from ml_operator.checks import check_numbers, is_list_of_names
+from ml_operator.table import check_rows, data_types, field_types
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -81,8 +83,25 @@ class Scored:
         )
 
 
+def check_arguments(
+    *,
+    rows: object,
+    control: object | None,
+    inputs: Sequence[str],
+    carry: Sequence[str] | None,
+    max_batch: int,
+) -> None:
+    """Refuse arguments of `MLJob.add_inference` of another kind, by the names that they have there."""
+    check_rows("rows", rows)
+    if control is not None:
+        check_rows("control", control)
+    for name, names in (("inputs", inputs), ("carry", () if carry is None else carry)):
+        if not is_list_of_names(names):
+            raise PlanError(f"{name} is {names!r}, it must be a list of names")
+    check_numbers(at_least=1, max_batch=max_batch)
+
+
 def plan_columns(
-    role: str,
     rows: Table | DataStream,
     *,
     inputs: Sequence[str],
@@ -97,16 +116,16 @@ def plan_columns(
         PlanError: a name is there twice, or is no column of the input; the message names the remedy.
     """
     of_table = isinstance(rows, Table)
-    types: Mapping[str, Any] = data_types(role, rows) if of_table else field_types(role, rows)
+    types: Mapping[str, Any] = data_types(rows) if of_table else field_types(rows)
     groups = groups or {}
     grouped = {
         name for group, names in groups.items() for name in ([group] if isinstance(names, int) else names)
     }
     single = [name for name in types if name not in grouped]
     carried = tuple(single if carry is None else carry)
-    _check_named(role, "inputs", inputs, [*single, *groups])
-    _check_named(role, "carry", carried, single)
-    _check_answers(role, answers, DataType if of_table else TypeInformation)
+    _check_named("inputs", inputs, [*single, *groups])
+    _check_named("carry", carried, single)
+    _check_answers(answers, DataType if of_table else TypeInformation)
     fields = [
         *((name, types[name]) for name in carried),
         *((name, kind.nullable() if of_table else kind) for name, kind in answers),  # refused: no answer
@@ -116,24 +135,24 @@ def plan_columns(
     names = [name for name, _ in fields]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise PlanError(
-            f"role {role!r}: {twice[0]!r} would be there twice in the output ({', '.join(names)}): name the "
+            f"{twice[0]!r} would be there twice in the output ({', '.join(names)}): name the "
             "answer or the version differently, or leave the column out of carry"
         )
     return ScoredColumns(carried, tuple(name for name, _ in answers), tuple(fields))
 
 
-def _check_named(role: str, option: str, names: Sequence[str], there: Sequence[str]) -> None:
+def _check_named(option: str, names: Sequence[str], there: Sequence[str]) -> None:
     for name in names:
         if name not in there:
-            raise PlanError(f"role {role!r}: {option} names {name!r}; there are {', '.join(there)}")
+            raise PlanError(f"{option} names {name!r}, there is none: {suggestion(name, there)}")
 
 
-def _check_answers(role: str, answers: Sequence[tuple[str, Any]], wanted: type) -> None:
+def _check_answers(answers: Sequence[tuple[str, Any]], wanted: type) -> None:
     if not answers:
-        raise PlanError(f"role {role!r}: output names no answer: say what the model answers")
+        raise PlanError("output names no answer: say what the model answers")
     for name, kind in answers:
         if not isinstance(kind, wanted):
             raise PlanError(
-                f"role {role!r}: the type of the answer {name!r} is {kind}; a Table takes pyflink.table's "
+                f"the type of the answer {name!r} is {kind}; a Table takes pyflink.table's "
                 "DataTypes, a DataStream pyflink.common's Types"
             )

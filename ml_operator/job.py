@@ -9,7 +9,7 @@ from ml_framework.config import JobConfig
 from ml_framework.inference.places import located
 from ml_framework.spec import RoleKind
 from ml_operator import checks
-from ml_operator.inference import ERROR, Scored, plan_columns
+from ml_operator.inference import ERROR, Scored, check_arguments, plan_columns
 from ml_operator.plan import AMConfig, JobPlan
 from ml_operator.planned import note
 from ml_operator.planner import Planner
@@ -40,8 +40,8 @@ _DEFAULT_MAX_DELAY = timedelta(milliseconds=20)
 class MLJob:
     """An ML cluster as part of a PyFlink job.
 
-    Every call validates first and then adds its operators to the environment's graph, as PyFlink's own calls
-    do; nothing runs before ``env.execute``, ``StatementSet.execute`` or the like.
+    Every call adds its operators to the environment's graph, as PyFlink's own calls do, or none of them where
+    it raises; nothing runs before ``env.execute``, ``StatementSet.execute`` or the like.
 
     Args:
         env: the environment of the user's job.
@@ -221,10 +221,11 @@ class MLJob:
         Raises:
             PlanError: the role cannot run as described; the message names it and the remedy.
         """
-        columns = plan_columns(
-            name, rows, inputs=inputs, answers=output, carry=carry, groups=groups, version=version
-        )
-        with checks.naming(name):
+        with checks.naming(f"role {name!r}"):
+            check_arguments(rows=rows, control=control, inputs=inputs, carry=carry, max_batch=max_batch)
+            columns = plan_columns(
+                rows, inputs=inputs, answers=output, carry=carry, groups=groups, version=version
+            )
             planned = runner(
                 model=located(model),
                 answers=columns.answers,
@@ -267,7 +268,11 @@ class MLJob:
         return self._planner.plan
 
     def render(self, style: Style = "text") -> str:
-        """The plan as text, as a drawing for a terminal, or as a Mermaid flowchart."""
+        """The plan as text, as a drawing for a terminal, or as a Mermaid flowchart.
+
+        Raises:
+            PlanError: there is no such style.
+        """
         return render(self._planner.plan, style)
 
     def wait(

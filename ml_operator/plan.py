@@ -43,8 +43,10 @@ class AMConfig:
     def __post_init__(self) -> None:
         if self.page not in get_args(PageAccess):
             raise PlanError(f"AMConfig.page is {self.page!r}, it must be one of {get_args(PageAccess)}")
-        if not 0 <= self.page_port <= _LAST_PORT:
-            raise PlanError(f"AMConfig.page_port is {self.page_port}, it must be 0 to {_LAST_PORT}")
+        for name in ("port", "page_port"):
+            port = getattr(self, name)
+            if not 0 <= port <= _LAST_PORT:
+                raise PlanError(f"AMConfig.{name} is {port}, it must be 0 to {_LAST_PORT}")
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,13 @@ from ml_framework.errors import PlanError
 from ml_framework.runner.base import Program, Runner
 from ml_framework.spec import RoleKind
 from ml_operator import announced, checks, embedded
-from ml_operator.bridge import Bridge, environment_options
+from ml_operator.bridge import Bridge, environment_options, undone
 from ml_operator.client import JobMonitor
 from ml_operator.plan import AMConfig, JobPlan, RolePlan
 from ml_operator.recovery import DefaultRestarts, JobOptions, check_checkpoint_storage
 from ml_operator.rest import session_address
 from ml_operator.slots import check_slots
-from ml_operator.table import Output, RoleRows, Rows, RowStream, schema_of
+from ml_operator.table import Output, RoleRows, Rows, RowStream, check_rows, schema_of
 from ml_operator.terminal import FlinkJob
 from ml_operator.translate import Translation
 
@@ -107,7 +107,7 @@ class Planner:
         Raises:
             PlanError: the role cannot run as described; the message names it and the remedy.
         """
-        options = self._job_options(source)
+        options = self._job_options(source, control)
         has_state = source is not None or runner.answers_checkpoints
         checkpointed = has_state and options.checkpoints()
         spec = checks.check_role(
@@ -118,85 +118,79 @@ class Planner:
             kind=kind,
             restartable=output is None and not checkpointed,
         )
-        if checkpointed:
-            check_checkpoint_storage(name, options)
         runner.validate(name)
-        rows = self._read(name, source, parallelism, control)
-        j_output = None if output is None else self._rows.output_type(name, output)
-        layouts = _Layouts(name, rows, j_output, groups, max_rows)
-        checks.check_codec(name, codec, layouts.input, layouts.output)
-        frames = layouts.input or (NO_COLUMNS if has_state else None)
-        program = Program(
-            runner=runner,
-            input_layout=frames.to_json() if frames else None,
-            output_layout=layouts.output.to_json() if layouts.output else None,
-            codec=codec,
-            max_delay_s=checks.check_max_delay(name, max_delay),
-            max_rows=max_rows,
-            python=checks.check_python(name, python),
-            restartable=spec.restartable,
-        )
-        role = RolePlan(spec, program, layouts.input, layouts.output, partition_by, rowtime, resources)
-        checks.check_columns(role)
-        plan = JobPlan(self.plan.name, self.plan.master, (*self.plan.roles, role))
-        with checks.naming(name):
+        uid = f"{self.plan.name}/{name}"
+        with checks.naming(f"role {name!r}"), undone(self._env):
+            if source is not None:
+                check_rows("input", source)
+            if checkpointed:
+                check_checkpoint_storage(options)
+            rows = None if source is None else self._read(source, parallelism, control, uid)
+            j_output = None if output is None else self._rows.output_type(output)
+            taken, given = _layouts(rows, j_output, groups, max_rows)
+            checks.check_codec(codec, taken, given)
+            frames = taken or (NO_COLUMNS if has_state else None)
+            program = Program(
+                runner=runner,
+                input_layout=frames.to_json() if frames else None,
+                output_layout=given.to_json() if given else None,
+                codec=codec,
+                max_delay_s=checks.check_max_delay(max_delay),
+                max_rows=max_rows,
+                python=checks.check_python(python),
+                restartable=spec.restartable,
+            )
+            role = RolePlan(spec, program, taken, given, partition_by, rowtime, resources)
+            checks.check_columns(role)
+            plan = JobPlan(self.plan.name, self.plan.master, (*self.plan.roles, role))
             check_slots(self._translation.need(plan), options.env)
-        self._restarts.apply(options)
+            self._restarts.apply(options)
+            j_rows = self._translation.add_role(plan, rows, j_output)
         self.plan = plan
-        j_rows = self._translation.add_role(plan, rows, j_output)
         if output is None:
             return None
-        return RoleRows(self._rows, j_rows, output, j_output, rowtime, f"{self.plan.name}/{name}")
+        return RoleRows(self._rows, j_rows, output, j_output, rowtime, uid)
 
-    def _job_options(self, source: Table | DataStream | None = None) -> JobOptions:
-        """The options of the job as they are now; a table tells of its environment."""
-        if isinstance(source, Table) and self._table_env is None:
-            self._table_env = source._t_env
+    def _job_options(self, *sources: Table | DataStream | None) -> JobOptions:
+        """The options of the job as they are now; the first table tells of its environment."""
+        if self._table_env is None:
+            self._table_env = next((rows._t_env for rows in sources if isinstance(rows, Table)), None)
         return JobOptions(environment_options(self._env), self._table_env)
 
-    @cached_property
+    @property
     def _rows(self) -> Rows:
-        return Rows(self._bridge, self._table_env or StreamTableEnvironment.create(self._env))
+        return Rows(self._bridge, self._table_env or self._own_tables)
+
+    @cached_property
+    def _own_tables(self) -> StreamTableEnvironment:
+        """For roles that have come without a table."""
+        return StreamTableEnvironment.create(self._env)
 
     def _read(
         self,
-        name: str,
-        source: Table | DataStream | None,
+        source: Table | DataStream,
         parallelism: int,
         control: Table | DataStream | None,
-    ) -> RowStream | None:
-        if source is None:
-            return None
-        uid = f"{self.plan.name}/{name}"
-        rows = self._rows.read(name, source, parallelism, uid)
-        self._translation.check_input(name, rows)
+        uid: str,
+    ) -> RowStream:
+        rows = self._rows.read(source, parallelism, uid)
+        self._translation.check_input(rows)
         if control is None:
             return rows
-        numbers = self._rows.read(f"{name}, control", control, 1, f"{uid}/control")
-        return self._rows.announced(name, rows, numbers, f"{uid}/announced")
+        with checks.naming("control"):
+            numbers = self._rows.read(control, 1, f"{uid}/control")
+        return self._rows.announced(rows, numbers, f"{uid}/announced")
 
 
-class _Layouts:
-    """The layouts of a role's frames, both ways."""
-
-    def __init__(
-        self,
-        role: str,
-        rows: RowStream | None,
-        j_output: Any,
-        groups: Mapping[str, Sequence[str] | int] | None,
-        max_rows: int,
-    ) -> None:
-        if groups and rows is None:
-            raise PlanError(f"role {role!r}: groups are of input columns, and the role has no input")
-        self.input: Layout | None = None
-        self.output: Layout | None = None
-        try:
-            if rows is not None:
-                self.input = plan_layout(
-                    rows.schema, groups, timestamps=j_output is not None, max_rows=max_rows
-                )
-            if j_output is not None:
-                self.output = plan_layout(schema_of(j_output), timestamps=True, max_rows=max_rows)
-        except PlanError as error:
-            raise PlanError(f"role {role!r}: {error}") from None
+def _layouts(
+    rows: RowStream | None, j_output: Any, groups: Mapping[str, Sequence[str] | int] | None, max_rows: int
+) -> tuple[Layout | None, Layout | None]:
+    """The layouts of a role's frames: those that it takes, and those that it gives."""
+    if groups and rows is None:
+        raise PlanError("groups are of input columns, and the role has no input")
+    taken = given = None
+    if rows is not None:
+        taken = plan_layout(rows.schema, groups, timestamps=j_output is not None, max_rows=max_rows)
+    if j_output is not None:
+        given = plan_layout(schema_of(j_output), timestamps=True, max_rows=max_rows)
+    return taken, given

@@ -77,13 +77,13 @@ class JobOptions:
         return next((value.get() for value in found if value.isPresent()), None)
 
 
-def check_checkpoint_storage(role: str, options: JobOptions) -> None:
-    """Refuse that the state of `role`, which has input, would go to the JobManager's memory."""
+def check_checkpoint_storage(options: JobOptions) -> None:
+    """Refuse that the state of a role would go to the JobManager's memory."""
     if options.storage() == "jobmanager":
         raise PlanError(
-            f"role {role!r}: its state goes into Flink's checkpoints, and those go to the JobManager's "
-            "memory, which takes no more than 5 MB: set execution.checkpointing.dir to a folder or object "
-            "store that the JobManager and every TaskManager can write"
+            "its state goes into Flink's checkpoints, and those go to the JobManager's memory, which takes "
+            "no more than 5 MB: set execution.checkpointing.dir to a folder or object store that the "
+            "JobManager and every TaskManager can write"
         )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from ml_framework.errors import PlanError
+from ml_framework.names import suggestion
 from ml_operator.drawing import draw
 
 if TYPE_CHECKING:
@@ -17,8 +19,14 @@ Style: TypeAlias = Literal["text", "drawing", "mermaid"]
 
 
 def render(plan: JobPlan, style: Style = "text") -> str:
-    """`plan` in words, drawn with characters, or as a Mermaid flowchart."""
+    """`plan` in words, drawn with characters, or as a Mermaid flowchart.
+
+    Raises:
+        PlanError: there is no such style.
+    """
     styles = {"text": _text, "drawing": draw, "mermaid": _mermaid}
+    if style not in styles:
+        raise PlanError(f"there is no style {style!r}: {suggestion(style, styles)}")
     return "\n".join(styles[style](plan))
 
 

@@ -41,13 +41,19 @@ class RowStream:
         return self.j_type.getLogicalType()
 
 
+def check_rows(what: str, rows: object) -> None:
+    """Refuse what is neither a Table nor a DataStream."""
+    if not isinstance(rows, (Table, DataStream)):
+        raise PlanError(f"{what} is a {type(rows).__name__}, it must be a Table or a DataStream")
+
+
 def schema_of(j_type: Any) -> Schema:
     """The schema of a Java row `DataType`; `PlanError` names a column whose type is not supported."""
     fields = j_type.getLogicalType().getFields()
     return Schema.parse([(field.getName(), field.getType().asSerializableString()) for field in fields])
 
 
-def data_types(role: str, table: Table) -> dict[str, DataType]:
+def data_types(table: Table) -> dict[str, DataType]:
     """The columns of `table` in PyFlink's types, as exact as Java's.
 
     Raises:
@@ -55,20 +61,18 @@ def data_types(role: str, table: Table) -> dict[str, DataType]:
     """
     j_type = table._j_table.getResolvedSchema().toSourceRowDataType()
     types = {}
-    for column, j_column in zip(_named(role, j_type).columns, j_type.getChildren(), strict=True):
+    for column, j_column in zip(schema_of(j_type).columns, j_type.getChildren(), strict=True):
         found = _from_java_data_type(j_column)
         if column.type.precision is not None and hasattr(found, "precision"):
             found.precision = column.type.precision  # which PyFlink forgets of points in time
         j_found = _to_java_data_type(found).getLogicalType()
         if j_found.asSerializableString() != j_column.getLogicalType().asSerializableString():
-            raise PlanError(
-                f"role {role!r}: column {column.name!r} is {column.type}, which cannot be carried"
-            )
+            raise PlanError(f"column {column.name!r} is {column.type}, which cannot be carried")
         types[column.name] = found
     return types
 
 
-def field_types(role: str, stream: DataStream) -> dict[str, TypeInformation]:
+def field_types(stream: DataStream) -> dict[str, TypeInformation]:
     """The fields of the elements of `stream`; an element that is no row is the one field "f0".
 
     Raises:
@@ -81,9 +85,7 @@ def field_types(role: str, stream: DataStream) -> dict[str, TypeInformation]:
     if isinstance(info, TupleTypeInfo):
         return {f"f{index}": kind for index, kind in enumerate(info.get_field_types())}
     if isinstance(info, PickledBytesTypeInfo):
-        raise PlanError(
-            f"role {role!r}: the type of its input is not known: say output_type= where the stream is made"
-        )
+        raise PlanError("the type of its input is not known: say output_type= where the stream is made")
     return {"f0": info}
 
 
@@ -117,7 +119,7 @@ class RoleRows:
             null: whether its value is null in the rows of the part.
         """
         uid = f"{self.uid}/{name}"
-        j_type = self.rows.output_type("", output)
+        j_type = self.rows.output_type(output)
         j_rows = self.rows.part(self.j_rows, flag, columns, j_type, f"{uid}/part", null=null)
         return self.rows.write(j_rows, output, j_type, self.rowtime, uid)
 
@@ -129,46 +131,42 @@ class Rows:
         self._streams = bridge.streams
         self._tables = tables
 
-    def read(self, role: str, source: Table | DataStream, parallelism: int, uid: str) -> RowStream:
-        """The rows of `source`, the input of `role` with its `parallelism`."""
+    def read(self, source: Table | DataStream, parallelism: int, uid: str) -> RowStream:
+        """The rows of `source`, the input of a role with its `parallelism`."""
         if isinstance(source, Table):
-            return self._read_table(role, source)
-        if isinstance(source, DataStream):
-            return self._read_stream(role, source, parallelism, uid)
-        raise PlanError(
-            f"role {role!r}: input is a {type(source).__name__}, it must be a Table or a DataStream"
-        )
+            return self._read_table(source)
+        return self._read_stream(source, parallelism, uid)
 
-    def _read_table(self, role: str, table: Table) -> RowStream:
+    def _read_table(self, table: Table) -> RowStream:
         j_type = table._j_table.getResolvedSchema().toSourceRowDataType()
-        schema = _named(role, j_type)
+        schema = schema_of(j_type)
         try:
             j_stream = self._streams.fromTable(self._tables._j_tenv, table._j_table)
         except TableException as error:
             if "doesn't support consuming" in str(error):
                 raise PlanError(
-                    f"role {role!r}: its input is an updating table, and a node cannot take a row back. "
-                    "Make it insert-only: an interval join or a temporal join in place of a regular one, "
-                    "a window aggregation in place of a plain GROUP BY."
+                    "its input is an updating table, and a node cannot take a row back. Make it "
+                    "insert-only: an interval join or a temporal join in place of a regular one, a window "
+                    "aggregation in place of a plain GROUP BY."
                 ) from error
             raise
         return RowStream(j_stream, j_type, schema)
 
-    def _read_stream(self, role: str, stream: DataStream, parallelism: int, uid: str) -> RowStream:
+    def _read_stream(self, stream: DataStream, parallelism: int, uid: str) -> RowStream:
         j_stream = stream._j_data_stream
         if keyed := isinstance(stream, KeyedStream):
             # PyFlink keeps a keyed stream as (key, value) rows: the values are taken behind the exchange.
             j_stream = self._streams.values(j_stream, parallelism, f"{uid}/values")
         j_type = self._streams.rowType(self._tables._j_tenv, j_stream.getType())
         j_rows = self._streams.fromStream(self._tables._j_tenv, j_stream, f"{uid}/rows")
-        return RowStream(j_rows, j_type, _named(role, j_type), keyed=keyed)
+        return RowStream(j_rows, j_type, schema_of(j_type), keyed=keyed)
 
-    def output_type(self, role: str, output: Output) -> Any:
+    def output_type(self, output: Output) -> Any:
         """The Java row `DataType` of a declared output."""
         if isinstance(output, TypeInformation):
             return self._streams.rowType(self._tables._j_tenv, output.get_java_type_info())
         if not output:
-            raise PlanError(f"role {role!r}: output has no columns: name at least one, or leave output out")
+            raise PlanError("output has no columns: name at least one, or leave output out")
         fields = [DataTypes.FIELD(name, data_type) for name, data_type in output]
         return _to_java_data_type(DataTypes.ROW(fields))
 
@@ -179,7 +177,7 @@ class Rows:
         j_columns = to_jarray(get_gateway().jvm.int, columns)
         return self._streams.part(j_rows, flag, null, j_columns, j_type, uid)
 
-    def announced(self, role: str, rows: RowStream, control: RowStream, uid: str) -> RowStream:
+    def announced(self, rows: RowStream, control: RowStream, uid: str) -> RowStream:
         """`rows` with one more column: the last number that `control` had sent before, null before the first.
 
         Raises:
@@ -189,8 +187,8 @@ class Rows:
         if len(columns) != 1 or not columns[0].type.is_integer:
             found = ", ".join(f"{column.name} {column.type}" for column in columns)
             raise PlanError(
-                f"role {role!r}: control has the columns {found}; it must have one, an integer, the number "
-                "of the version that shall serve"
+                f"control has the columns {found}; it must have one, an integer, the number of the version "
+                "that shall serve"
             )
         j_type = self._streams.withNumber(rows.j_type, ANNOUNCED)
         j_rows = self._streams.announced(rows.j_stream, control.j_stream, control.j_row_type, j_type, uid)
@@ -204,10 +202,3 @@ class Rows:
             info = output.get_java_type_info()
             return DataStream(self._streams.toStream(self._tables._j_tenv, j_rows, info, f"{uid}/elements"))
         return Table(self._streams.toTable(self._tables._j_tenv, j_rows, j_type, rowtime), self._tables)
-
-
-def _named(role: str, j_type: Any) -> Schema:
-    try:
-        return schema_of(j_type)
-    except PlanError as error:
-        raise PlanError(f"role {role!r}: {error}") from None

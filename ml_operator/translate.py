@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ml_framework import config as configs
 from ml_framework.errors import PlanError
 from ml_framework.node.settings import assignment, grace_ms, node_settings, pickled
+from ml_framework.runner.entrypoint import search_path
 from ml_operator import announced
 from ml_operator.bridge import Bridge, python_options
 from ml_operator.slots import Need
@@ -54,12 +55,12 @@ class Translation:
         )
         self._bridge.graph.announce(self._env._j_stream_execution_environment, str(announced.folder()))
 
-    def check_input(self, role: str, rows: RowStream) -> None:
+    def check_input(self, rows: RowStream) -> None:
         """Refuse rows that come from a role of this cluster, with `PlanError`."""
         if self._bridge.graph.isOfCluster(rows.j_stream, self._j_control):
             raise PlanError(
-                f"role {role!r}: its input comes from another role of the same cluster, whose nodes end "
-                "together, so neither would end: plan it in an MLJob of its own, in the same environment"
+                "its input comes from another role of the same cluster, whose nodes end together, so neither "
+                "would end: plan it in an MLJob of its own, in the same environment"
             )
 
     def need(self, plan: JobPlan) -> Need:
@@ -76,7 +77,6 @@ class Translation:
     def add_role(self, plan: JobPlan, rows: RowStream | None, j_output_type: Any) -> Any:
         """Add the nodes of the last role of `plan`; returns the Java stream of rows that come back."""
         role = plan.roles[-1]
-        self._j_settings.setJob(json.dumps(plan.spec.to_json()))
         j_rows = None if rows is None else self._partition(role, rows)
         uid = f"{self._name}/{role.name}"
         j_nodes = self._bridge.graph.addNodes(
@@ -87,6 +87,7 @@ class Translation:
             json.dumps({**self._role_settings(role, uid), "group": _group(plan, role)}),
         )
         self._tie(j_nodes, has_output=j_output_type is not None)
+        self._j_settings.setJob(json.dumps(plan.spec.to_json()))
         if role.resources is None or j_output_type is None:
             return j_nodes
         return self._bridge.graph.leaveGroup(j_nodes, f"{uid}/rows out")
@@ -108,7 +109,7 @@ class Translation:
         return {
             "job": self._key,
             "python": python_options(self._env).get("python.executable", sys.executable),
-            "python_path": _script_path(),
+            "python_path": _import_path(),
             "python_options": python_options(self._env),
         }
 
@@ -161,7 +162,7 @@ def _group(plan: JobPlan, role: RolePlan) -> dict[str, Any]:
     return {"name": group, "size": plan.sizes.get(group)}
 
 
-def _script_path() -> str:
-    """Where the planning script imports from: its own folder, and the working directory."""
-    script = Path(sys.path[0] or ".").resolve()
-    return os.pathsep.join(dict.fromkeys([str(script), str(Path.cwd())]))
+def _import_path() -> str:
+    """Where the planning process finds its user's own modules, and what it has put before that."""
+    first = str(Path(sys.path[0] or ".").resolve())
+    return os.pathsep.join(dict.fromkeys([first, *search_path()]))

@@ -8,8 +8,8 @@ import pickle
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ml_framework.codec.layout import suggestion
 from ml_framework.errors import CodecError, PlanError
+from ml_framework.names import suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

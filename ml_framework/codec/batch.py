@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ml_framework.codec.blocks import BlockValues, Fixed, empty_block
-from ml_framework.codec.layout import Layout, suggestion
 from ml_framework.codec.schema import Root
+from ml_framework.names import suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
+    from ml_framework.codec.layout import Layout
     from ml_framework.codec.sequences import Bools
 
 

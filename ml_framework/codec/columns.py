@@ -25,11 +25,11 @@ from ml_framework.codec.layout import (
     BlockKind,
     Layout,
     aligned,
-    suggestion,
 )
 from ml_framework.codec.schema import Root
 from ml_framework.codec.sequences import Binary, Bools, Ints, Strings
 from ml_framework.errors import CodecError, EmitError, ProtocolError
+from ml_framework.names import suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ import numpy as np
 
 from ml_framework.codec.schema import Column, Root, Schema
 from ml_framework.errors import PlanError
+from ml_framework.names import suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -192,12 +192,6 @@ def plan_layout(
         if tensor.name in (schema.columns[field].name for field in rest):
             raise PlanError(f"group {tensor.name!r} has the name of a column outside it: name it differently")
     return Layout(schema, (*tensors, *_plain_blocks(schema, rest)), timestamps, max_rows)
-
-
-def suggestion(name: str, names: Sequence[str]) -> str:
-    """A half-sentence for an unknown name: the closest known one, or all of them."""
-    close = get_close_matches(name, names, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"there are {', '.join(map(repr, names))}"
 
 
 def _field(schema: Schema, group: str, name: str) -> int:

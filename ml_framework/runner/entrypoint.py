@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import difflib
 import importlib
 import importlib.machinery
 import sys
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ml_framework.errors import PlanError
+from ml_framework.names import closest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -136,5 +136,5 @@ def _names_bound_by(body: Sequence[ast.stmt]) -> Iterator[str]:
 
 
 def _did_you_mean(name: str, candidates: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name, set(candidates), n=3, cutoff=0.6)
-    return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+    near = closest(name, candidates)
+    return f"; {near}" if near else ""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ml_framework.codec.layout import suggestion
 from ml_framework.errors import PlanError
+from ml_framework.names import suggestion
 from ml_framework.runner.entrypoint import resolve
 
 if TYPE_CHECKING:

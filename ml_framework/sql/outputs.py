@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ml_framework.codec import Column, ColumnType, Schema
-from ml_framework.codec.layout import suggestion
 from ml_framework.codec.schema import Root
 from ml_framework.errors import PlanError
+from ml_framework.names import suggestion
 
 _VERSION = ColumnType(Root.BIGINT)
 _ERROR = ColumnType.parse("STRING")

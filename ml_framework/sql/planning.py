@@ -6,11 +6,12 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from ml_framework.codec import Layout, Schema, plan_layout
-from ml_framework.codec.layout import BlockKind, suggestion
+from ml_framework.codec.layout import BlockKind
 from ml_framework.codec.schema import Root
 from ml_framework.config import JobConfig
 from ml_framework.errors import PlanError
 from ml_framework.inference.places import located
+from ml_framework.names import suggestion
 from ml_framework.node.settings import assignment, node_settings
 from ml_framework.runner import Program
 from ml_framework.runner.entrypoint import search_path

@@ -10,7 +10,7 @@ from pyflink.java_gateway import get_gateway
 from pyflink.table import StreamTableEnvironment, Table
 
 from ml_framework.errors import PlanError
-from ml_operator.bridge import environment_options
+from ml_operator.bridge import environment_options, undone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,15 +59,12 @@ def borrowed(env: StreamExecutionEnvironment, tables: StreamTableEnvironment) ->
     """
     levels = [environment_options(env)._j_configuration, tables._j_tenv.getConfig().getConfiguration()]
     before = [dict(level.toMap()) for level in levels]
-    transformations = env._j_stream_execution_environment.getTransformations()
-    planned = len(transformations)
     try:
         for level in levels:
             level.removeKey(_INTERVAL)
-        yield
+        with undone(env, always=True):
+            yield
     finally:
-        while len(transformations) > planned:
-            del transformations[-1]
         for level, options in zip(levels, before, strict=True):
             _restore(level, options)
 

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 from pyflink.table.expressions import col
 from pyflink.table.types import DataType
 
-from ml_framework.codec.layout import DTYPES, suggestion
+from ml_framework.codec.layout import DTYPES
 from ml_framework.errors import PlanError
+from ml_framework.names import suggestion
+from ml_operator.checks import is_list_of_names
 from ml_operator.table import schema_of
 
 if TYPE_CHECKING:
@@ -31,22 +33,9 @@ def check_callables(**functions: Any) -> None:
             )
 
 
-def check_numbers(*, at_least: int, **numbers: Any) -> None:
-    """Each is an integer, and no smaller."""
-    for name, number in numbers.items():
-        if isinstance(number, bool) or not isinstance(number, int):
-            raise PlanError(f"{name} is {number!r}, it must be an integer")
-        if number < at_least:
-            raise PlanError(f"{name} is {number}, it must be at least {at_least}")
-
-
 def check_names(name: str, names: Any) -> None:
     """A list of names, not empty."""
-    if (
-        not isinstance(names, (list, tuple))
-        or not names
-        or not all(isinstance(found, str) for found in names)
-    ):
+    if not names or not is_list_of_names(names):
         raise PlanError(f"{name} is {names!r}, it must be a list of columns or groups, at least one")
 
 

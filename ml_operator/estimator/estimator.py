@@ -12,6 +12,7 @@ from pyflink.table.expressions import col
 from ml_framework.errors import PlanError
 from ml_framework.estimator import Arguments, Fitting, Trained
 from ml_operator.bridge import Bridge
+from ml_operator.checks import check_numbers
 from ml_operator.estimator import checks
 from ml_operator.estimator.borrowed import borrowed, environment_of, renew_planner
 from ml_operator.estimator.folder import Form
@@ -79,10 +80,10 @@ class Estimator(ABC, Generic[FittedModel]):
             raise PlanError(f"label is {self.label!r}, it must be the name of a column, or of a group")
         checks.check_groups(self.groups, [*self.inputs, self.label])
         checks.check_output(self.output)
-        checks.check_numbers(
+        check_numbers(
             at_least=1, epochs=self.epochs, batch_size=self.batch_size, parallelism=self.parallelism
         )
-        checks.check_numbers(at_least=0, seed=self.seed)
+        check_numbers(at_least=0, seed=self.seed)
         checks.check_dtype(self.dtype)
         checks.check_label(self._arguments, self._labels)
 

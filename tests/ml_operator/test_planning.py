@@ -1,56 +1,18 @@
-"""Planning: what is added to the graph, and what is refused with a sentence. Nothing runs here."""
+"""Planning: what is added to the graph. Nothing runs here."""
 
 from __future__ import annotations
 
-import json
+import sys
 from datetime import timedelta
-from typing import Any
 
-import pytest
-from pyflink.common import Configuration, Types
-from pyflink.datastream import StreamExecutionEnvironment
+from pyflink.common import Types
 from pyflink.java_gateway import get_gateway
-from pyflink.table import DataTypes, StreamTableEnvironment
+from pyflink.table import DataTypes
+from support.planning import HAPPY, environment, graph, integers, numbers
 
-from ml_framework.runner import PythonRunner
-from ml_operator import AMConfig, JobConfig, MLJob, PlanError, RoleKind
-from ml_operator.bridge import environment_options
-from torch_integration import inference
-
-HAPPY = PythonRunner("ml_framework.testing.programs:happy")
-
-
-def environment(**options: str) -> tuple[StreamExecutionEnvironment, StreamTableEnvironment]:
-    configuration = Configuration()
-    for name, value in options.items():
-        configuration.set_string(name.replace("__", ".").replace("_", "-"), value)
-    env = StreamExecutionEnvironment.get_execution_environment(configuration)
-    return env, StreamTableEnvironment.create(env)
-
-
-@pytest.fixture
-def job() -> tuple[MLJob, StreamExecutionEnvironment, StreamTableEnvironment]:
-    env, tables = environment()
-    planned = MLJob(env, "test-job", table_env=tables)
-    planned.add_am_role()
-    return planned, env, tables
-
-
-def numbers(tables: StreamTableEnvironment) -> Any:
-    return tables.from_elements(
-        [(1, 1.5, "a")],
-        DataTypes.ROW(
-            [
-                DataTypes.FIELD("x", DataTypes.BIGINT()),
-                DataTypes.FIELD("f", DataTypes.FLOAT()),
-                DataTypes.FIELD("s", DataTypes.STRING()),
-            ]
-        ),
-    )
-
-
-def graph(env: StreamExecutionEnvironment) -> dict[str, dict[str, Any]]:
-    return {node["type"]: node for node in json.loads(env.get_execution_plan())["nodes"]}
+from ml_operator import AMConfig, JobConfig, MLJob, RoleKind
+from ml_operator.bridge import Bridge, environment_options
+from ml_operator.translate import Translation
 
 
 def test_graph_has_one_operator_a_role_with_its_parallelism(job) -> None:
@@ -151,18 +113,6 @@ def test_aliases_of_the_original_design() -> None:
     assert [role.name for role in planned.plan().roles] == ["worker"]
 
 
-@pytest.mark.parametrize(
-    ("options", "complaint"),
-    [
-        ({"page": "everywhere"}, r"AMConfig\.page is 'everywhere', it must be one of \('loopback', 'adv"),
-        ({"page_port": 65_536}, r"AMConfig\.page_port is 65536, it must be 0 to 65535"),
-    ],
-)
-def test_a_page_that_cannot_be_is_refused(options: dict[str, Any], complaint: str) -> None:
-    with pytest.raises(PlanError, match=complaint):
-        AMConfig(**options)
-
-
 def test_data_stream_in_data_stream_out_keeps_the_element_type(job) -> None:
     planned, env, _ = job
     stream = env.from_collection(
@@ -174,82 +124,29 @@ def test_data_stream_in_data_stream_out_keeps_the_element_type(job) -> None:
     assert output.get_type() == Types.ROW_NAMED(["n"], [Types.LONG()])
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"parallelism": 0}, r"role 'worker': parallelism is 0, it must be at least 1"),
-        ({"kind": "boss"}, r"role 'worker': kind is 'boss', it must be one of drives, serves, side"),
-        ({"output": []}, r"role 'worker': output has no columns"),
-        ({"partition_by": "nope"}, r"role 'worker': partition_by='nope' names no column; there are x, f, s"),
-        ({"rowtime": "x"}, r"role 'worker': rowtime='x' names an output column, declare output= too"),
-        ({"groups": {"g": ["x", "nope"]}}, r"role 'worker': group 'g': there is no column 'nope'"),
-        ({"codec": "xml"}, r"role 'worker': there is no codec 'xml'"),
-        ({"codec": "json"}, r"role 'worker': codec 'json' takes one BYTES or STRING column"),
-        ({"max_delay": timedelta(seconds=-1)}, r"role 'worker': max_delay is .*, it must be zero or more"),
-        ({"python": "/no/such/python"}, r"role 'worker': python='/no/such/python' is no program"),
-        (
-            {"output": [("m", DataTypes.MAP(DataTypes.INT(), DataTypes.INT()))]},
-            r"role 'worker': column 'm': .*flatten it in SQL",
-        ),
-        (
-            {"output": [("t", DataTypes.TIMESTAMP(6))], "rowtime": "t"},
-            r"role 'worker': rowtime column 't' is TIMESTAMP\(6\): a time attribute is TIMESTAMP or",
-        ),
-        ({"runner": PythonRunner("no_such_module:main")}, r"role 'worker': .*no_such_module"),
-    ],
-)
-def test_a_role_that_cannot_run_is_refused_with_role_and_remedy(
-    job, change: dict[str, Any], message: str
+def test_an_output_is_of_the_table_environment_of_its_input_also_after_a_role_of_streams() -> None:
+    env, tables = environment()
+    planned = MLJob(env, "test-job")
+    planned.add_am_role()
+    planned.add_role("first", runner=HAPPY, input=integers(env), output=Types.ROW([Types.INT()]))
+    output = planned.add_role(
+        "second", runner=HAPPY, input=numbers(tables), output=[("y", DataTypes.BIGINT())]
+    )
+    tables.create_temporary_view("answers", output)
+    assert tables.sql_query("SELECT y FROM answers").get_schema().get_field_names() == ["y"]
+
+
+def test_agents_import_from_next_to_the_main_script_and_from_what_it_has_put_before(
+    monkeypatch, tmp_path
 ) -> None:
-    planned, _, tables = job
-    with pytest.raises(PlanError, match=message):
-        planned.add_role("worker", **{"runner": HAPPY, "input": numbers(tables), **change})
-    assert planned.plan().roles == ()
-
-
-def test_roles_need_an_application_master_first() -> None:
+    script = type(sys)("__main__")
+    script.__file__, script.__spec__ = str(tmp_path / "job.py"), None
+    monkeypatch.setitem(sys.modules, "__main__", script)
+    monkeypatch.setattr(sys, "path", ["/elsewhere", *sys.path])
+    monkeypatch.chdir("/")
     env, _ = environment()
-    with pytest.raises(
-        PlanError, match=r"role 'worker': job 'test-job' has no application master yet: call add_am_role"
-    ):
-        MLJob(env, "test-job").add_role("worker", runner=HAPPY)
-
-
-def test_two_application_masters_are_refused(job) -> None:
-    planned, *_ = job
-    with pytest.raises(PlanError, match="has an application master already"):
-        planned.add_am_role()
-
-
-def test_two_roles_of_one_name_are_refused(job) -> None:
-    planned, *_ = job
-    planned.add_role("worker", runner=HAPPY)
-    with pytest.raises(PlanError, match="role 'worker' is there already"):
-        planned.add_role("worker", runner=HAPPY)
-
-
-@pytest.mark.parametrize("mode", ["BATCH", "AUTOMATIC"])
-def test_batch_runtime_mode_is_refused(mode: str) -> None:
-    configuration = Configuration()
-    configuration.set_string("execution.runtime-mode", mode)
-    env = StreamExecutionEnvironment.get_execution_environment(configuration)
-    with pytest.raises(PlanError, match=f"execution.runtime-mode is {mode}"):
-        MLJob(env, "test-job").add_am_role()
-
-
-def test_an_updating_table_is_refused_with_the_remedy(job) -> None:
-    planned, _, tables = job
-    tables.create_temporary_view("numbers", numbers(tables))
-    counts = tables.sql_query("SELECT s, COUNT(*) AS n FROM numbers GROUP BY s")
-    with pytest.raises(PlanError, match=r"role 'worker': its input is an updating table.*interval join"):
-        planned.add_role("worker", runner=HAPPY, input=counts)
-
-
-def test_an_unsupported_column_type_is_named(job) -> None:
-    planned, _, tables = job
-    nested = tables.sql_query("SELECT MAP['a', 1] AS m")
-    with pytest.raises(PlanError, match=r"role 'worker': column 'm': .*flatten it in SQL"):
-        planned.add_role("worker", runner=HAPPY, input=nested)
+    settings = Translation(env, Bridge(env), "test-job", JobConfig())._common_settings()
+    assert settings["python_path"] == f"/elsewhere:{tmp_path}:/"
 
 
 def test_an_embedded_cluster_tells_metrics_of_this_second() -> None:
@@ -261,16 +158,6 @@ def test_an_embedded_cluster_tells_metrics_of_this_second() -> None:
     environment_options(env).set_string(name, "5 s")
     MLJob(env, "test-job", table_env=tables).add_am_role()
     assert environment_options(env).get_string(name, "") == "5 s"
-
-
-def test_queue_size_must_be_a_power_of_two() -> None:
-    with pytest.raises(PlanError, match="queue_bytes is 5000, it must be a power of two"):
-        JobConfig(queue_bytes=5000)
-
-
-def test_a_log_has_room_for_more_than_a_few_lines() -> None:
-    with pytest.raises(PlanError, match="log_bytes is 1000, it must be at least 65536"):
-        JobConfig(log_bytes=1000)
 
 
 def test_a_job_is_planned_over_whichever_connection_to_the_jvm_is_free() -> None:
@@ -285,87 +172,3 @@ def test_a_job_is_planned_over_whichever_connection_to_the_jvm_is_free() -> None
         planned.add_am_role()
         planned.add_role("worker", runner=HAPPY)
         assert [role.spec.name for role in planned.plan().roles] == ["worker"]
-
-
-def scored(job, **options: Any) -> Any:
-    planned, _, tables = job
-    settings = {"inputs": ["x"], "output": [("y", DataTypes.FLOAT())]}
-    return inference(planned, numbers(tables), "/models/m.pt2", **{**settings, **options})
-
-
-def test_a_scored_table_has_what_was_carried_and_the_answers(job) -> None:
-    found = scored(job, version="model_version", carry=["s", "x"], parallelism=3)
-    assert found.rows.get_schema().get_field_names() == ["s", "x", "y", "model_version"]
-    assert found.refused.get_schema().get_field_names() == ["s", "x", "model_version", "error"]
-    role = job[0].plan().roles[-1]
-    assert (role.name, role.spec.parallelism, role.program.max_delay_s) == ("inference", 3, 0)
-
-
-def test_points_in_time_are_carried_with_their_precision(job) -> None:
-    planned, _, tables = job
-    table = tables.sql_query(
-        "SELECT CAST(NULL AS TIMESTAMP(6)) AS t, CAST(NULL AS TIMESTAMP_LTZ(9)) AS l, 1.0 AS x"
-    )
-    found = inference(planned, table, "m.pt", inputs=["x"], output=[("y", DataTypes.FLOAT())])
-    columns = found.rows._j_table.getResolvedSchema().getColumnDataTypes()
-    assert [str(j_type) for j_type in columns][:2] == ["TIMESTAMP(6)", "TIMESTAMP_LTZ(9)"]
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"inputs": []}, r"role 'inference': say what the model gets: by inputs="),
-        ({"preprocess": len}, r"role 'inference': say what the model gets: by inputs="),
-        ({"inputs": ["z"]}, r"role 'inference': inputs names 'z'; there are x, f, s"),
-        ({"carry": ["z"]}, r"role 'inference': carry names 'z'; there are x, f, s"),
-        ({"groups": {"g": ["f"]}, "carry": ["f"]}, r"carry names 'f'; there are x, s"),
-        ({"groups": {"g": ["f"]}, "inputs": ["f"]}, r"inputs names 'f'; there are x, s, g"),
-        ({"version": "y"}, r"'y' would be there twice in the output \(x, f, s, y, y, error\): name"),
-        ({"output": [("x", DataTypes.FLOAT())]}, r"'x' would be there twice in the output"),
-        ({"output": []}, r"role 'inference': output names no answer"),
-        ({"output": [("y", Types.FLOAT())]}, r"the type of the answer 'y' is Float; a Table takes py"),
-        ({"control": "versions"}, r"role 'inference, control': input is a str, it must be a Table or a Data"),
-        ({"threads": 0}, r"role 'inference': threads is 0, it must be at least 1"),
-    ],
-)
-def test_inference_that_cannot_run_is_refused(job, options: dict[str, Any], message: str) -> None:
-    with pytest.raises(PlanError, match=message):
-        scored(job, **options)
-
-
-def test_a_control_stream_is_one_integer(job) -> None:
-    with pytest.raises(
-        PlanError, match=r"role 'inference': control has the columns x BIGINT, f FLOAT.*; it must have one"
-    ):
-        scored(job, control=numbers(job[2]))
-
-
-def test_a_scored_stream_takes_types_of_streams(job) -> None:
-    planned, env, _ = job
-    info = Types.ROW_NAMED(["x", "s"], [Types.FLOAT(), Types.STRING()])
-    rows = env.from_collection([], info)
-    found = inference(planned, rows, "m.pt2", inputs=["x"], output=[("y", Types.FLOAT())], version="version")
-    assert found.rows.get_type().get_field_names() == ["x", "s", "y", "version"]
-    assert found.refused.get_type().get_field_names() == ["x", "s", "version", "error"]
-    with pytest.raises(PlanError, match=r"role 'other': the type of the answer 'y' is FLOAT; a Table takes"):
-        inference(planned, rows, "m.pt2", name="other", inputs=["x"], output=[("y", DataTypes.FLOAT())])
-    untyped = env.from_collection([1.0])
-    with pytest.raises(
-        PlanError, match=r"role 'other': the type of its input is not known: say output_type="
-    ):
-        inference(planned, untyped, "m.pt2", name="other", inputs=["x"], output=[("y", Types.FLOAT())])
-
-
-def test_a_role_does_not_wait_for_another_of_its_cluster(job) -> None:
-    planned, env, tables = job
-    first = planned.add_role("first", runner=HAPPY, input=numbers(tables), output=[("y", DataTypes.FLOAT())])
-    tables.create_temporary_view("answers", first)
-    table = tables.sql_query("SELECT y + 1 AS z FROM answers WHERE y > 0")
-    with pytest.raises(
-        PlanError, match=r"role 'second': its input comes from another role of the same cluster"
-    ):
-        planned.add_role("second", runner=HAPPY, input=table)
-    assert [role.name for role in planned.plan().roles] == ["first"]
-    other = MLJob(env, "other", table_env=tables)
-    other.add_am_role()
-    other.add_role("second", runner=HAPPY, input=table)
