@@ -13,6 +13,7 @@ import numpy as np
 from ml_framework.codec import Arrays
 from ml_framework.codec.sequences import LazyColumn
 from ml_framework.errors import ModelError
+from ml_framework.inference.answers import check_form
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,10 +103,10 @@ class ModelLoader(ABC):
         self, function: Callable[..., Any], batch: Batch, arrays: Mapping[str, Arrays]
     ) -> dict[str, NDArray[Any]]:
         assert self.padding is not None
-        whole: dict[str, NDArray[Any]] = {}
         lengths = np.max([values.lengths for values in arrays.values()], axis=0)
         parts = list(self.padding.parts(lengths))
         padded = {name: values.padded(self.padding.value, parts[-1][1]) for name, values in arrays.items()}
+        answered = []
         for rows, length in parts:
             arguments = (
                 self.tensor(padded[name][rows, :length])
@@ -113,9 +114,13 @@ class ModelLoader(ABC):
                 else self.argument(name, batch[name])[rows]
                 for name in self.inputs
             )
-            for name, values in self._answers(function, tuple(arguments)).items():
-                whole.setdefault(name, np.empty((batch.rows, *values.shape[1:]), values.dtype))[rows] = values
-        return whole
+            answers = self._answers(function, tuple(arguments))
+            check_form(answers, self.outputs, len(rows))
+            answered.append(answers)
+        places = np.argsort(np.concatenate([rows for rows, _ in parts]))
+        return {
+            name: np.concatenate([answers[name] for answers in answered])[places] for name in self.outputs
+        }
 
     def _named(self, answers: Any) -> dict[str, NDArray[Any]]:
         """Without names they are in the order of the output."""
