@@ -25,6 +25,7 @@ class InferenceRunner(base.InferenceRunner):
     """
 
     loader: ClassVar[str] = "onnx_integration.models:OnnxModels"
+    whole: ClassVar[tuple[str, ...]] = ("",)
     preload: ClassVar[tuple[str, ...]] = ("ml_framework.inference", "onnx_integration.models")
 
     def environment(self, attempt: Attempt) -> Mapping[str, str]:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from ml_operator import MLJob
     from ml_operator.inference import Scored
 
+KERAS = ".keras"
+"""How the name of a file ends that holds a model of Keras."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class InferenceRunner(base.InferenceRunner):
@@ -25,6 +28,7 @@ class InferenceRunner(base.InferenceRunner):
     """
 
     loader: ClassVar[str] = "tf_integration.models:TFModels"
+    whole: ClassVar[tuple[str, ...]] = (KERAS,)
     preload: ClassVar[tuple[str, ...]] = ("ml_framework.inference", "tf_integration.models")
 
     context: str = field(default="tf_integration.models:ScoringContext", init=False)

@@ -12,6 +12,7 @@ from ml_framework import context
 from ml_framework.errors import ModelError
 from ml_framework.inference.loader import ModelLoader
 from tf_integration import tensors
+from tf_integration.inference import KERAS
 from tf_integration.log import say, tamed
 from tf_integration.state import TENSORFLOW
 
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 
     from ml_framework.codec import RecordBatch
 
-KERAS, WEIGHTS = ".keras", ".weights.h5"
-"""How the names of files of Keras end."""
+WEIGHTS = ".weights.h5"
+"""How the name of a file ends that holds the weights of a model of Keras."""
 
 
 class Batch(context.Batch):
@@ -60,6 +61,7 @@ class TFModels(ModelLoader):
             if path.name.endswith((KERAS, WEIGHTS)):
                 return _traced(self._keras_model(path))
             if (path / "saved_model.pb").is_file():
+                self.check_whole(path)
                 return _served(tf.saved_model.load(str(path)))
         raise ModelError(
             f"{path} is no model of TensorFlow: it is neither a {KERAS} nor a {WEIGHTS} file, nor the folder "
@@ -77,6 +79,7 @@ class TFModels(ModelLoader):
 
     def _keras_model(self, path: Path) -> Any:
         if path.name.endswith(KERAS):
+            self.check_whole(path)
             return keras.saving.load_model(path, compile=False)
         if self.factory is None:
             raise ModelError(

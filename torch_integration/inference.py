@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from ml_operator import MLJob
     from ml_operator.inference import Scored
 
+EXPORTED = ".pt2"
+"""How the name of a file of ``torch.export.save`` ends."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class InferenceRunner(base.InferenceRunner):
@@ -25,6 +28,7 @@ class InferenceRunner(base.InferenceRunner):
     """
 
     loader: ClassVar[str] = "torch_integration.models:TorchModels"
+    whole: ClassVar[tuple[str, ...]] = (EXPORTED,)
     preload: ClassVar[tuple[str, ...]] = ("ml_framework.inference", "torch_integration.models")
 
     context: str = field(default="torch_integration.models:ScoringContext", init=False)

@@ -13,6 +13,7 @@ from ml_framework import context
 from ml_framework.errors import ModelError
 from ml_framework.inference.loader import ModelLoader
 from torch_integration.batches import Batch
+from torch_integration.inference import EXPORTED
 from torch_integration.state import TORCH
 
 if TYPE_CHECKING:
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
     from ml_framework.codec import RecordBatch
 
-EXPORTED = ".pt2"
-"""How the name of a file of ``torch.export.save`` ends."""
 _SCRIPT_ENTRY = "constants.pkl"
 """What the archive of a TorchScript has, and that of ``torch.save`` has not."""
 
@@ -44,10 +43,12 @@ class TorchModels(ModelLoader):
     def load(self, path: Path) -> Callable[..., Any]:
         """A program of ``torch.export``, a TorchScript, or a module for a state dict."""
         if path.suffix == EXPORTED:
+            self.check_whole(path)
             return _on_device(_exported(path))
         if not path.is_file():
             raise ModelError(f"{path} is no file: a model of PyTorch is one")
         if _is_script(path):
+            self.check_whole(path)
             script: torch.nn.Module = torch.jit.load(path, map_location=_device())  # type: ignore[no-untyped-call]
             return _on_device(script.eval())
         return _on_device(self._filled(path).to(_device()))

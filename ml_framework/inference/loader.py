@@ -32,7 +32,7 @@ class ModelLoader(ABC):
     Args:
         inputs: columns or groups that are the model's arguments, where there is no `preprocess`.
         outputs: what the model answers, in order.
-        factory: makes the model for a file that holds weights alone.
+        factory: makes the model for a file that holds weights alone; a whole model is refused with one.
         preprocess: makes the model's arguments of a batch: a tuple, a dict for arguments by name, or the only
             one.
         postprocess: makes the answers of what the model returns.
@@ -78,6 +78,11 @@ class ModelLoader(ABC):
                 "arrays, pass padding="
             )
         return values
+
+    def check_whole(self, path: Path) -> None:
+        """Refuse a `factory` for the file at `path`, which holds a whole model, with `ModelError`."""
+        if self.factory is not None:
+            raise ModelError(needless("factory=", path))
 
     def answered(self, function: Callable[..., Any], batch: Batch) -> dict[str, NDArray[Any]]:
         """What `function` answers to `batch`, by name."""
@@ -133,6 +138,11 @@ class ModelLoader(ABC):
                 )
             answers = dict(zip(self.outputs, several, strict=True))
         return {name: _column(self.array(values)) for name, values in answers.items()}
+
+
+def needless(factory: str, whole: object) -> str:
+    """Why what is given as `factory` is refused: `whole` is a model that needs none."""
+    return f"{factory} makes a model for weights, and {whole} is a whole model: leave it out"
 
 
 def _called(function: Callable[..., Any], arguments: Any) -> Any:

@@ -77,9 +77,19 @@ def saved_module(path: Path) -> Path:
 @pytest.mark.parametrize("save", [keras_file, weights, exported, saved_module])
 def test_every_form_scores_alike(tmp_path: Path, save: Callable[[Path], Path]) -> None:
     """Whatever the number of rows, as trained: dropout is off, and one unit is one value a row."""
-    model = TFModels(inputs=("ab",), outputs=("y",), factory=network)(save(tmp_path))
+    factory = network if save is weights else None
+    model = TFModels(inputs=("ab",), outputs=("y",), factory=factory)(save(tmp_path))
     for rows in (3, 1, 5):
         assert model(batch(rows))["y"].tolist() == expected(rows)
+
+
+@pytest.mark.parametrize("save", [keras_file, saved_module])
+def test_a_whole_model_takes_no_factory(tmp_path: Path, save: Callable[[Path], Path]) -> None:
+    """It would do nothing."""
+    path = save(tmp_path)
+    message = rf"factory= makes a model for weights, and {path} is a whole model"
+    with pytest.raises(ModelError, match=message):
+        TFModels(inputs=("ab",), outputs=("y",), factory=network)(path)
 
 
 def test_functions_stand_before_and_behind(tmp_path: Path) -> None:
