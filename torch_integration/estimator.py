@@ -9,7 +9,7 @@ from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ml_operator.estimator import Estimator, Form, Model, check_callables
-from torch_integration.inference import inference
+from torch_integration.inference import InferenceRunner
 from torch_integration.runner import TorchRunner
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     import torch
 
     from ml_framework.runner import Runner
-    from ml_operator.inference import Scored
 
 
 class TorchModel(Model):
@@ -26,6 +25,7 @@ class TorchModel(Model):
 
     framework: ClassVar[str] = "torch"
     weights_file: ClassVar[str] = "weights.pt"
+    runner: ClassVar[type[InferenceRunner]] = InferenceRunner
     maker: ClassVar[str] = "torch_integration.training:scoring_module"
 
     def module(self) -> torch.nn.Module:
@@ -33,9 +33,6 @@ class TorchModel(Model):
         from torch_integration.training import filled  # noqa: PLC0415 - a table is transformed without it
 
         return filled(self.factory, self.weights)
-
-    def _inference(self, *arguments: Any, **options: Any) -> Scored:
-        return inference(*arguments, **options)
 
 
 @dataclass(frozen=True)

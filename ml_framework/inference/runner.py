@@ -10,7 +10,7 @@ from ml_framework.inference.loader import needless
 from ml_framework.inference.serving import Serving
 from ml_framework.runner import PythonRunner
 from ml_framework.runner.entrypoint import resolve
-from ml_framework.runner.threads import check_threads
+from ml_framework.runner.threads import THREADS_VARIABLE, check_threads, threads_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -90,7 +90,8 @@ class InferenceRunner(PythonRunner):
 
     def environment(self, attempt: Attempt) -> Mapping[str, str]:
         """The variables of the process; what the user gave in `env` wins."""
-        return {**_KEPT_MEMORY, **super().environment(attempt)}
+        threads = {THREADS_VARIABLE: str(threads_of(attempt, self.threads))}
+        return {**threads, **_KEPT_MEMORY, **super().environment(attempt)}
 
     def __post_init__(self) -> None:
         if bool(self.inputs) == (self.preprocess is not None):
