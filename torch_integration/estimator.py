@@ -5,6 +5,7 @@ For the code that plans: it imports PyFlink, and not torch.
 
 from __future__ import annotations
 
+import io
 from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -30,9 +31,9 @@ class TorchModel(Model):
 
     def module(self) -> torch.nn.Module:
         """The module itself, with its weights, for inference; needs PyTorch here."""
-        from torch_integration.training import filled  # noqa: PLC0415 - a table is transformed without it
+        from torch_integration.models import filled  # noqa: PLC0415 - a table is transformed without it
 
-        return filled(self.factory, self.weights)
+        return filled(self.factory, io.BytesIO(self.weights))
 
 
 @dataclass(frozen=True)

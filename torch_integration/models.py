@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import torch
 from torch.export.passes import move_to_device_pass
@@ -51,7 +51,12 @@ class TorchModels(ModelLoader):
             self.check_whole(path)
             script: torch.nn.Module = torch.jit.load(path, map_location=_device())  # type: ignore[no-untyped-call]
             return _on_device(script.eval())
-        return _on_device(self._filled(path).to(_device()))
+        if self.factory is None:
+            raise ModelError(
+                f"{path} holds no module but a state dict: pass factory=, which makes the module for it, or "
+                f"save the model with torch.export.save as a {EXPORTED} file"
+            )
+        return _on_device(filled(self.factory, path).to(_device()))
 
     def tensor(self, values: NDArray[Any]) -> torch.Tensor:
         """An array as a tensor."""
@@ -67,15 +72,20 @@ class TorchModels(ModelLoader):
         with torch.inference_mode():
             return super().answered(function, batch)
 
-    def _filled(self, path: Path) -> torch.nn.Module:
-        if self.factory is None:
-            raise ModelError(
-                f"{path} holds no module but a state dict: pass factory=, which makes the module for it, or "
-                f"save the model with torch.export.save as a {EXPORTED} file"
-            )
-        module: torch.nn.Module = self.factory()
-        module.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-        return module.eval()
+
+def made(factory: Callable[[], torch.nn.Module]) -> torch.nn.Module:
+    """The module of `factory`; `ModelError` where it makes something else."""
+    module: object = factory()
+    if not isinstance(module, torch.nn.Module):
+        raise ModelError(f"the factory makes a {type(module).__name__}, it has to make a torch.nn.Module")
+    return module
+
+
+def filled(factory: Callable[[], torch.nn.Module], state: Path | BinaryIO) -> torch.nn.Module:
+    """The module of `factory` with the weights of the file `state`, for inference."""
+    module = made(factory)
+    module.load_state_dict(torch.load(state, map_location="cpu", weights_only=True))
+    return module.eval()
 
 
 def _device() -> torch.device:

@@ -129,6 +129,8 @@ def test_a_file_that_is_no_model_is_told(tmp_path: Path) -> None:
         models()(tmp_path)
     with pytest.raises(RuntimeError, match=r"Missing key"):
         models(factory=lambda: nn.Linear(1, 1))(tmp_path / "model.pt")
+    with pytest.raises(ModelError, match=r"the factory makes a dict, it has to make a torch.nn.Module"):
+        models(factory=dict)(tmp_path / "model.pt")
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU is here")
