@@ -28,11 +28,11 @@ WEIGHTS = ".weights.h5"
 """How the name of a file ends that holds the weights of a model of Keras."""
 
 
-class Batch(context.Batch):
+class ScoredBatch(context.Batch):
     """Rows from Flink: a dict of name to what TensorFlow takes as a tensor, see `tf_integration.tensors`."""
 
-    def _of(self, records: RecordBatch) -> Batch:
-        return Batch(records, records.rows)
+    def _of(self, records: RecordBatch) -> ScoredBatch:
+        return ScoredBatch(records, records.rows)
 
     def _converted(self, values: Any) -> Any:
         return tensors.value(values)
@@ -48,8 +48,8 @@ class ScoringContext(context.NodeContext):
             tf.config.list_logical_devices()
         say(f"{self.role}[{self.index}]")
 
-    def _columns(self, records: RecordBatch, global_rows: int) -> Batch:
-        return Batch(records, global_rows)
+    def _columns(self, records: RecordBatch, global_rows: int) -> ScoredBatch:
+        return ScoredBatch(records, global_rows)
 
 
 class TFModels(ModelLoader):

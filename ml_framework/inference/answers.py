@@ -127,7 +127,8 @@ class Scorer:
         wrong = {}
         complete = np.ones(batch.rows, np.bool_)
         for name in self._required:
-            if not (valid := batch.known(name)).all():
+            valid = np.asarray(batch.valid(name))  # a tensor, with some frameworks
+            if not valid.all():
                 wrong[f"{name} is null"] = ~valid
                 complete &= valid
         for name, values in columns.items():

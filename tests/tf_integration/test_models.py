@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from ml_framework.codec import Schema, decode, encode, plan_layout
 from ml_framework.errors import ModelError
-from tf_integration.models import Batch, TFModels
+from tf_integration.models import ScoredBatch, TFModels
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,13 +41,13 @@ class Module(tf.Module):  # type: ignore[misc] # tensorflow has no types
         return 3 * rows[:, 0] + rows[:, 1] + 10
 
 
-def batch(rows: int) -> Batch:
+def batch(rows: int) -> ScoredBatch:
     """A is 1, 2, …, b is 10, the word has as many letters."""
     values = {
         "ab": np.stack([np.arange(1, rows + 1), np.full(rows, 10)], axis=1).astype(np.float32),
         "word": ["é" * row for row in range(1, rows + 1)],
     }
-    return Batch(decode(LAYOUT, memoryview(b"".join(encode(LAYOUT, values)))), rows)
+    return ScoredBatch(decode(LAYOUT, memoryview(b"".join(encode(LAYOUT, values)))), rows)
 
 
 def expected(rows: int) -> list[float]:
