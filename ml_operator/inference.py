@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Required, TypedDict
 
 from pyflink.common.typeinfo import TypeInformation, Types
 from pyflink.table import DataTypes, Table
@@ -16,14 +16,49 @@ from ml_operator.checks import check_numbers, is_list_of_names
 from ml_operator.table import check_rows, data_types, field_types
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import timedelta
+    from pathlib import Path
 
     from pyflink.datastream import DataStream
 
+    from ml_framework.inference import Padding
+    from ml_framework.resources import Resources
     from ml_operator.table import Output, RoleRows
 
 ERROR = "error"
 """The column of a role's output for why a row was refused."""
+
+
+class ScoringOptions(TypedDict, total=False):
+    """Those options of `MLJob.add_inference` that hold whatever the model is called with, and answers."""
+
+    postprocess: Callable[[Any], Any] | None
+    carry: Sequence[str] | None
+    version: str | None
+    control: Table | DataStream | None
+    threads: int | None
+    parallelism: int
+    max_batch: int
+    max_delay: timedelta
+    partition_by: str | None
+    rowtime: str | None
+    python: str | Path | None
+    resources: Resources | None
+    python_path: Sequence[str] | None
+    env: Mapping[str, str] | None
+
+
+class InferenceOptions(ScoringOptions, total=False):
+    """The options of `MLJob.add_inference`, which says what each of them is."""
+
+    output: Required[Sequence[tuple[str, DataType | TypeInformation]]]
+    inputs: Sequence[str]
+    preprocess: Callable[[Any], Any] | None
+    padding: Padding | None
+    factory: Callable[[], Any] | None
+    name: str
+    groups: Mapping[str, Sequence[str] | int] | None
 
 
 @dataclass(frozen=True)

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 from ml_framework.inference import runner as base
-from ml_framework.runner.threads import THREADS_VARIABLE, threads_of
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping
 
-    from ml_framework.runner import Attempt
     from ml_operator import MLJob
-    from ml_operator.inference import Scored
+    from ml_operator.inference import InferenceOptions, Scored
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,15 +22,13 @@ class InferenceRunner(base.InferenceRunner):
     """
 
     loader: ClassVar[str] = "onnx_integration.models:OnnxModels"
+    whole: ClassVar[tuple[str, ...]] = ("",)
     preload: ClassVar[tuple[str, ...]] = ("ml_framework.inference", "onnx_integration.models")
 
-    def environment(self, attempt: Attempt) -> Mapping[str, str]:
-        """The variables of the process; what the user gave in `env` wins."""
-        count = threads_of(attempt, self.threads)
-        return {THREADS_VARIABLE: str(count), **super().environment(attempt)}
 
-
-def inference(job: MLJob, rows: Any, model: str | os.PathLike[str], **options: Any) -> Scored:
+def inference(
+    job: MLJob, rows: Any, model: str | os.PathLike[str], **options: Unpack[InferenceOptions]
+) -> Scored:
     """Score every row with a model in ONNX.
 
     ::

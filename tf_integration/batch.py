@@ -7,12 +7,19 @@ from typing import Any, Union
 
 import tensorflow as tf
 
+from ml_framework.codec.layout import suggestion
+
 
 class Batch(tf.experimental.ExtensionType):  # type: ignore[misc] # tensorflow has no types
     """Rows from Flink by name, in the order of the schema: ``batch["price"]``.
 
     It may be passed to a `tf.function`, to ``strategy.run`` and through `tf.data`. The tensors are copies:
     they stay valid. `tf_integration.tensors` says which column becomes what.
+
+    Args:
+        rows: the columns by name, and which of their values are not null, as `tensors.values` gives them.
+        global_rows: as below.
+        world_size: as below.
 
     Attributes:
         columns: the tensors by name, each with one row a record.
@@ -23,12 +30,28 @@ class Batch(tf.experimental.ExtensionType):  # type: ignore[misc] # tensorflow h
     columns: Mapping[str, Union[tf.Tensor, tf.RaggedTensor]]  # noqa: UP007 - read at run time
     global_rows: tf.Tensor
     world_size: int
+    _valid: tf.Tensor
+
+    def __init__(self, rows: tuple[Mapping[str, Any], Any], global_rows: Any, world_size: int) -> None:
+        self.columns, self._valid = rows
+        self.global_rows = global_rows
+        self.world_size = world_size
 
     def __getitem__(self, name: str) -> Any:
         return self.columns[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.columns)
+
+    def valid(self, name: str) -> Any:
+        """Which values of column `name` are not null: ``(rows,) tf.bool``; those of a group all are.
+
+        Raises:
+            KeyError: there is no such column.
+        """
+        if name not in self.columns:
+            raise KeyError(f"there is no column {name!r}: {suggestion(name, list(self.columns))}")
+        return self._valid[:, sorted(self.columns).index(name)]
 
     @property
     def rows(self) -> Any:

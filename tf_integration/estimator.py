@@ -9,14 +9,13 @@ from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ml_operator.estimator import Estimator, Form, Model, check_callables
-from tf_integration.inference import inference
+from tf_integration.inference import InferenceRunner
 from tf_integration.runner import TFRunner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from ml_framework.runner import Runner
-    from ml_operator.inference import Scored
 
 
 class KerasModel(Model):
@@ -24,6 +23,7 @@ class KerasModel(Model):
 
     framework: ClassVar[str] = "keras"
     weights_file: ClassVar[str] = "model.weights.h5"
+    runner: ClassVar[type[InferenceRunner]] = InferenceRunner
     maker: ClassVar[str] = "tf_integration.training:scoring_model"
 
     def model(self) -> Any:
@@ -31,9 +31,6 @@ class KerasModel(Model):
         from tf_integration.training import filled  # noqa: PLC0415 - a table is transformed without it
 
         return filled(self.factory, self.weights)
-
-    def _inference(self, *arguments: Any, **options: Any) -> Scored:
-        return inference(*arguments, **options)
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 from ml_framework.inference import runner as base
+from ml_framework.runner.threads import threads_of
 from tf_integration.runner import thread_variables
 
 if TYPE_CHECKING:
@@ -14,7 +15,10 @@ if TYPE_CHECKING:
 
     from ml_framework.runner import Attempt
     from ml_operator import MLJob
-    from ml_operator.inference import Scored
+    from ml_operator.inference import InferenceOptions, Scored
+
+KERAS = ".keras"
+"""How the name of a file ends that holds a model of Keras."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,16 +29,19 @@ class InferenceRunner(base.InferenceRunner):
     """
 
     loader: ClassVar[str] = "tf_integration.models:TFModels"
+    whole: ClassVar[tuple[str, ...]] = (KERAS,)
     preload: ClassVar[tuple[str, ...]] = ("ml_framework.inference", "tf_integration.models")
 
     context: str = field(default="tf_integration.models:ScoringContext", init=False)
 
     def environment(self, attempt: Attempt) -> Mapping[str, str]:
         """The variables of the process; what the user gave in `env` wins."""
-        return {**thread_variables(attempt, self.threads), **super().environment(attempt)}
+        return {**thread_variables(threads_of(attempt, self.threads)), **super().environment(attempt)}
 
 
-def inference(job: MLJob, rows: Any, model: str | os.PathLike[str], **options: Any) -> Scored:
+def inference(
+    job: MLJob, rows: Any, model: str | os.PathLike[str], **options: Unpack[InferenceOptions]
+) -> Scored:
     """Score every row with a model of TensorFlow.
 
     ::

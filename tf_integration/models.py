@@ -12,6 +12,7 @@ from ml_framework import context
 from ml_framework.errors import ModelError
 from ml_framework.inference.loader import ModelLoader
 from tf_integration import tensors
+from tf_integration.inference import KERAS
 from tf_integration.log import say, tamed
 from tf_integration.state import TENSORFLOW
 
@@ -23,15 +24,15 @@ if TYPE_CHECKING:
 
     from ml_framework.codec import RecordBatch
 
-KERAS, WEIGHTS = ".keras", ".weights.h5"
-"""How the names of files of Keras end."""
+WEIGHTS = ".weights.h5"
+"""How the name of a file ends that holds the weights of a model of Keras."""
 
 
-class Batch(context.Batch):
+class ScoredBatch(context.Batch):
     """Rows from Flink: a dict of name to what TensorFlow takes as a tensor, see `tf_integration.tensors`."""
 
-    def _of(self, records: RecordBatch) -> Batch:
-        return Batch(records, records.rows)
+    def _of(self, records: RecordBatch) -> ScoredBatch:
+        return ScoredBatch(records, records.rows)
 
     def _converted(self, values: Any) -> Any:
         return tensors.value(values)
@@ -47,8 +48,8 @@ class ScoringContext(context.NodeContext):
             tf.config.list_logical_devices()
         say(f"{self.role}[{self.index}]")
 
-    def _columns(self, records: RecordBatch, global_rows: int) -> Batch:
-        return Batch(records, global_rows)
+    def _columns(self, records: RecordBatch, global_rows: int) -> ScoredBatch:
+        return ScoredBatch(records, global_rows)
 
 
 class TFModels(ModelLoader):
@@ -60,6 +61,7 @@ class TFModels(ModelLoader):
             if path.name.endswith((KERAS, WEIGHTS)):
                 return _traced(self._keras_model(path))
             if (path / "saved_model.pb").is_file():
+                self.check_whole(path)
                 return _served(tf.saved_model.load(str(path)))
         raise ModelError(
             f"{path} is no model of TensorFlow: it is neither a {KERAS} nor a {WEIGHTS} file, nor the folder "
@@ -77,6 +79,7 @@ class TFModels(ModelLoader):
 
     def _keras_model(self, path: Path) -> Any:
         if path.name.endswith(KERAS):
+            self.check_whole(path)
             return keras.saving.load_model(path, compile=False)
         if self.factory is None:
             raise ModelError(

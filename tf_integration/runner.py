@@ -93,7 +93,7 @@ class TFRunner(PythonRunner):
         return {
             "TF_CONFIG": json.dumps(roles.tf_config(attempt.node, attempt.cluster)),
             "TF_GRPC_REUSE_PORT": "1",  # the agent keeps the port beside TensorFlow's server
-            **thread_variables(attempt, self.threads),
+            **thread_variables(threads_of(attempt, self.threads, roles.ALL)),
             "GRPC_VERBOSITY": "ERROR",
             **super().environment(attempt),
         }
@@ -106,9 +106,8 @@ class TFRunner(PythonRunner):
         return name in _PEER_ERRORS or bool(_ECHOES.search(str(error["message"])))
 
 
-def thread_variables(attempt: Attempt, threads: int | None) -> dict[str, str]:
-    """With how many threads TensorFlow computes; None shares the CPUs among the cluster's nodes on a host."""
-    count = threads_of(attempt, threads, roles.ALL if attempt.node.role in roles.ALL else ())
+def thread_variables(count: int) -> dict[str, str]:
+    """What has TensorFlow compute with so many threads."""
     return {
         "TF_NUM_INTRAOP_THREADS": str(count),
         "TF_NUM_INTEROP_THREADS": str(max(_LEAST_INTEROP_THREADS, count)),

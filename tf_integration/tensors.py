@@ -9,6 +9,8 @@ DECIMAL                             ``(rows,) tf.float64``; a null is NaN
 ARRAY                               `tf.RaggedTensor` ``(rows, None)``; a null is empty
 ==================================  ==================================================================
 
+`Batch.valid` tells a null from a value that is the same.
+
 The same tensors may be emitted into columns of the same types, where text is UTF-8, floats are rounded to the
 scale of a DECIMAL, and NaN is its null.
 """
@@ -27,21 +29,30 @@ from ml_framework.codec.layout import BlockKind, Layout
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from ml_framework.codec import RecordBatch, Schema
     from ml_framework.codec.schema import ColumnType
 
 
-def specs(layout: Layout) -> dict[str, Any]:
-    """The `tf.TypeSpec` of every column and group of `layout`, whatever the number of rows."""
-    return {name: _spec(layout, block, slot) for name, (block, slot) in layout.index.items()}
+def specs(layout: Layout) -> tuple[dict[str, Any], Any]:
+    """The `tf.TypeSpec` of what `values` returns, whatever the number of rows."""
+    columns = {name: _spec(layout, block, slot) for name, (block, slot) in layout.index.items()}
+    return columns, tf.TensorSpec((None, len(columns)), tf.bool)
 
 
-def values(records: RecordBatch) -> dict[str, Any]:
-    """The rows by name: numpy arrays, and `tf.RaggedTensor` for arrays; some lie over the queue's memory."""
+def values(records: RecordBatch) -> tuple[dict[str, Any], NDArray[np.bool_]]:
+    """The columns and groups of a batch, and where they have values.
+
+    Returns:
+        By name numpy arrays, and `tf.RaggedTensor` for arrays; some lie over the queue's memory. And
+        ``(rows, columns)``, False for a null, the columns in the order of their sorted names.
+    """
     found: dict[str, Any] = dict.fromkeys(records.names)
     for names, block in records.blocks():
         found.update(zip(names, block, strict=True))
-    return {name: value(records[name]) if block is None else block for name, block in found.items()}
+    columns = {name: value(records[name]) if block is None else block for name, block in found.items()}
+    return columns, np.stack([records.valid(name) for name in sorted(columns)], axis=1)
 
 
 def emittable(columns: Mapping[str, Any], schema: Schema) -> dict[str, Any]:

@@ -5,11 +5,12 @@ For the code that plans: it imports PyFlink, and not torch.
 
 from __future__ import annotations
 
+import io
 from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ml_operator.estimator import Estimator, Form, Model, check_callables
-from torch_integration.inference import inference
+from torch_integration.inference import InferenceRunner
 from torch_integration.runner import TorchRunner
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     import torch
 
     from ml_framework.runner import Runner
-    from ml_operator.inference import Scored
 
 
 class TorchModel(Model):
@@ -26,16 +26,14 @@ class TorchModel(Model):
 
     framework: ClassVar[str] = "torch"
     weights_file: ClassVar[str] = "weights.pt"
+    runner: ClassVar[type[InferenceRunner]] = InferenceRunner
     maker: ClassVar[str] = "torch_integration.training:scoring_module"
 
     def module(self) -> torch.nn.Module:
         """The module itself, with its weights, for inference; needs PyTorch here."""
-        from torch_integration.training import filled  # noqa: PLC0415 - a table is transformed without it
+        from torch_integration.models import filled  # noqa: PLC0415 - a table is transformed without it
 
-        return filled(self.factory, self.weights)
-
-    def _inference(self, *arguments: Any, **options: Any) -> Scored:
-        return inference(*arguments, **options)
+        return filled(self.factory, io.BytesIO(self.weights))
 
 
 @dataclass(frozen=True)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 from ml_framework.inference import runner as base
-from ml_framework.runner.threads import THREADS_VARIABLE, threads_of
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping
 
-    from ml_framework.runner import Attempt
     from ml_operator import MLJob
-    from ml_operator.inference import Scored
+    from ml_operator.inference import InferenceOptions, Scored
+
+EXPORTED = ".pt2"
+"""How the name of a file of ``torch.export.save`` ends."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,17 +25,15 @@ class InferenceRunner(base.InferenceRunner):
     """
 
     loader: ClassVar[str] = "torch_integration.models:TorchModels"
+    whole: ClassVar[tuple[str, ...]] = (EXPORTED,)
     preload: ClassVar[tuple[str, ...]] = ("ml_framework.inference", "torch_integration.models")
 
     context: str = field(default="torch_integration.models:ScoringContext", init=False)
 
-    def environment(self, attempt: Attempt) -> Mapping[str, str]:
-        """The variables of the process; what the user gave in `env` wins."""
-        count = threads_of(attempt, self.threads)
-        return {THREADS_VARIABLE: str(count), **super().environment(attempt)}
 
-
-def inference(job: MLJob, rows: Any, model: str | os.PathLike[str], **options: Any) -> Scored:
+def inference(
+    job: MLJob, rows: Any, model: str | os.PathLike[str], **options: Unpack[InferenceOptions]
+) -> Scored:
     """Score every row with a model of PyTorch.
 
     ::

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import torch
 from torch.export.passes import move_to_device_pass
@@ -13,6 +13,7 @@ from ml_framework import context
 from ml_framework.errors import ModelError
 from ml_framework.inference.loader import ModelLoader
 from torch_integration.batches import Batch
+from torch_integration.inference import EXPORTED
 from torch_integration.state import TORCH
 
 if TYPE_CHECKING:
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
     from ml_framework.codec import RecordBatch
 
-EXPORTED = ".pt2"
-"""How the name of a file of ``torch.export.save`` ends."""
 _SCRIPT_ENTRY = "constants.pkl"
 """What the archive of a TorchScript has, and that of ``torch.save`` has not."""
 
@@ -44,13 +43,20 @@ class TorchModels(ModelLoader):
     def load(self, path: Path) -> Callable[..., Any]:
         """A program of ``torch.export``, a TorchScript, or a module for a state dict."""
         if path.suffix == EXPORTED:
+            self.check_whole(path)
             return _on_device(_exported(path))
         if not path.is_file():
             raise ModelError(f"{path} is no file: a model of PyTorch is one")
         if _is_script(path):
+            self.check_whole(path)
             script: torch.nn.Module = torch.jit.load(path, map_location=_device())  # type: ignore[no-untyped-call]
             return _on_device(script.eval())
-        return _on_device(self._filled(path).to(_device()))
+        if self.factory is None:
+            raise ModelError(
+                f"{path} holds no module but a state dict: pass factory=, which makes the module for it, or "
+                f"save the model with torch.export.save as a {EXPORTED} file"
+            )
+        return _on_device(filled(self.factory, path).to(_device()))
 
     def tensor(self, values: NDArray[Any]) -> torch.Tensor:
         """An array as a tensor."""
@@ -66,15 +72,20 @@ class TorchModels(ModelLoader):
         with torch.inference_mode():
             return super().answered(function, batch)
 
-    def _filled(self, path: Path) -> torch.nn.Module:
-        if self.factory is None:
-            raise ModelError(
-                f"{path} holds no module but a state dict: pass factory=, which makes the module for it, or "
-                f"save the model with torch.export.save as a {EXPORTED} file"
-            )
-        module: torch.nn.Module = self.factory()
-        module.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-        return module.eval()
+
+def made(factory: Callable[[], torch.nn.Module]) -> torch.nn.Module:
+    """The module of `factory`; `ModelError` where it makes something else."""
+    module: object = factory()
+    if not isinstance(module, torch.nn.Module):
+        raise ModelError(f"the factory makes a {type(module).__name__}, it has to make a torch.nn.Module")
+    return module
+
+
+def filled(factory: Callable[[], torch.nn.Module], state: Path | BinaryIO) -> torch.nn.Module:
+    """The module of `factory` with the weights of the file `state`, for inference."""
+    module = made(factory)
+    module.load_state_dict(torch.load(state, map_location="cpu", weights_only=True))
+    return module.eval()
 
 
 def _device() -> torch.device:

@@ -13,6 +13,7 @@ from ml_framework import context
 from ml_framework.errors import ModelError
 from ml_framework.estimator import Arguments, Trainer, is_value
 from torch_integration.context import TorchContext
+from torch_integration.models import made
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -55,7 +56,7 @@ class TorchTrainer(Trainer):
         torch.manual_seed(seed)
         self._world_size = ctx.world_size
         self._device = ctx.device
-        self._module = _made(factory).to(ctx.device).train()
+        self._module = made(factory).to(ctx.device).train()
         torch.manual_seed(seed + 1 + ctx.rank)
         several = ctx.world_size > 1
         self._parallel = DistributedDataParallel(self._module) if several else self._module
@@ -101,7 +102,7 @@ class TorchTrainer(Trainer):
 
 def scoring_module(factory: Callable[[], torch.nn.Module], arguments: Arguments) -> torch.nn.Module:
     """The module of `factory`, to be called with columns one by one; its state dict is the same."""
-    module = factory()
+    module = made(factory)
 
     def arranged(_module: torch.nn.Module, columns: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
         return arguments.arranged(
@@ -111,20 +112,6 @@ def scoring_module(factory: Callable[[], torch.nn.Module], arguments: Arguments)
         )
 
     module.register_forward_pre_hook(arranged)
-    return module
-
-
-def filled(factory: Callable[[], torch.nn.Module], weights: bytes) -> torch.nn.Module:
-    """The module of `factory` with these weights, for inference."""
-    module = _made(factory)
-    module.load_state_dict(torch.load(io.BytesIO(weights), map_location="cpu", weights_only=True))
-    return module.eval()
-
-
-def _made(factory: Callable[[], torch.nn.Module]) -> torch.nn.Module:
-    module: object = factory()
-    if not isinstance(module, torch.nn.Module):
-        raise ModelError(f"the factory makes a {type(module).__name__}, it has to make a torch.nn.Module")
     return module
 
 

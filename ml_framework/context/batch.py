@@ -57,10 +57,6 @@ class Batch(dict[str, Any]):
             return values
         return np.ma.masked_array(values, ~valid)  # type: ignore[no-untyped-call]
 
-    def known(self, name: str) -> NDArray[np.bool_]:
-        """`valid`, whatever the framework."""
-        return self._records.valid(name)
-
     def valid(self, name: str) -> Any:
         """Which values of column `name` are not null: bools ``(rows,)``.
 

@@ -15,7 +15,7 @@
 
 from ml_framework.estimator.arguments import Arguments
 from ml_framework.estimator.epochs import Epochs, Step
-from ml_framework.estimator.factories import Named, Pickled, Scorable
+from ml_framework.estimator.factories import Pickled, Scorable
 from ml_framework.estimator.fitting import Fitting
 from ml_framework.estimator.trained import CHUNK_BYTES, Trained
 from ml_framework.estimator.trainer import Trainer, is_value
@@ -25,7 +25,6 @@ __all__ = [
     "Arguments",
     "Epochs",
     "Fitting",
-    "Named",
     "Pickled",
     "Scorable",
     "Step",

@@ -1,6 +1,6 @@
 """What makes a model, as it is kept in a file and as it travels to the nodes.
 
-Nothing is imported, or unpickled, before a node calls it.
+One that can be imported is a `Named`. Nothing is imported, or unpickled, but where the model is made.
 """
 
 from __future__ import annotations
@@ -15,17 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ml_framework.estimator.arguments import Arguments
-
-
-@dataclass(frozen=True)
-class Named:
-    """A factory that can be imported, by its ``module:name``."""
-
-    name: str
-
-    def __call__(self) -> Any:
-        """A new model; `ImportError` or `AttributeError` where there is no such factory."""
-        return resolve(self.name)()
 
 
 @dataclass(frozen=True)

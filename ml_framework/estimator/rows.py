@@ -23,7 +23,7 @@ def gathered(batches: Iterable[Batch], names: Sequence[str]) -> dict[str, NDArra
     pieces: dict[str, list[NDArray[Any]]] = {name: [] for name in names}
     for batch in batches:
         for name, parts in pieces.items():
-            if not batch.known(name).all():
+            if not batch.valid(name).all():
                 raise ValueError(
                     f"column {name!r} is null in a row to learn from: leave such rows out "
                     f"(WHERE {name} IS NOT NULL), or fill them in (COALESCE)"

@@ -102,22 +102,8 @@ class Scorer:
             yield from self._answers(model, batch.slice(0, half), offset)
             yield from self._answers(model, batch.slice(half, batch.rows), offset + half)
             return
-        self._check_form(columns, batch.rows)
+        check_form(columns, self._outputs, batch.rows)
         yield from self._parted(columns, batch, offset)
-
-    def _check_form(self, columns: Mapping[str, NDArray[Any]], rows: int) -> None:
-        if set(columns) != set(self._outputs):
-            raise ModelError(
-                f"the model answers {', '.join(sorted(columns)) or 'nothing'}, and the output has "
-                f"{', '.join(sorted(self._outputs))}: name the answers so in postprocess, or declare them "
-                "in output="
-            )
-        for name, values in columns.items():
-            if not values.shape or values.shape[0] != rows:
-                raise ModelError(
-                    f"the model answers {name!r} with shape {tuple(values.shape)} to {rows} rows: "
-                    "answer each row, also where a batch has only one"
-                )
 
     def _parted(
         self, columns: Mapping[str, NDArray[Any]], batch: Batch, offset: int
@@ -141,7 +127,8 @@ class Scorer:
         wrong = {}
         complete = np.ones(batch.rows, np.bool_)
         for name in self._required:
-            if not (valid := batch.known(name)).all():
+            valid = np.asarray(batch.valid(name))  # a tensor, with some frameworks
+            if not valid.all():
                 wrong[f"{name} is null"] = ~valid
                 complete &= valid
         for name, values in columns.items():
@@ -150,6 +137,21 @@ class Scorer:
                 if nan_rows.any():
                     wrong[f"the answer {name} is NaN"] = nan_rows
         return wrong
+
+
+def check_form(columns: Mapping[str, NDArray[Any]], outputs: Sequence[str], rows: int) -> None:
+    """Refuse answers that are not `outputs`, each with a value for every one of `rows`, with `ModelError`."""
+    if set(columns) != set(outputs):
+        raise ModelError(
+            f"the model answers {', '.join(sorted(columns)) or 'nothing'}, and the output has "
+            f"{', '.join(sorted(outputs))}: name the answers so in postprocess, or declare them in output="
+        )
+    for name, values in columns.items():
+        if not values.shape or values.shape[0] != rows:
+            raise ModelError(
+                f"the model answers {name!r} with shape {tuple(values.shape)} to {rows} rows: "
+                "answer each row, also where a batch has only one"
+            )
 
 
 def _part(columns: Mapping[str, NDArray[Any]], start: int, stop: int, offset: int) -> Answer:

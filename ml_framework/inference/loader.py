@@ -13,6 +13,7 @@ import numpy as np
 from ml_framework.codec import Arrays
 from ml_framework.codec.sequences import LazyColumn
 from ml_framework.errors import ModelError
+from ml_framework.inference.answers import check_form
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +32,7 @@ class ModelLoader(ABC):
     Args:
         inputs: columns or groups that are the model's arguments, where there is no `preprocess`.
         outputs: what the model answers, in order.
-        factory: makes the model for a file that holds weights alone.
+        factory: makes the model for a file that holds weights alone; a whole model is refused with one.
         preprocess: makes the model's arguments of a batch: a tuple, a dict for arguments by name, or the only
             one.
         postprocess: makes the answers of what the model returns.
@@ -78,6 +79,11 @@ class ModelLoader(ABC):
             )
         return values
 
+    def check_whole(self, path: Path) -> None:
+        """Refuse a `factory` for the file at `path`, which holds a whole model, with `ModelError`."""
+        if self.factory is not None:
+            raise ModelError(needless("factory=", path))
+
     def answered(self, function: Callable[..., Any], batch: Batch) -> dict[str, NDArray[Any]]:
         """What `function` answers to `batch`, by name."""
         if self.preprocess is not None:
@@ -102,10 +108,10 @@ class ModelLoader(ABC):
         self, function: Callable[..., Any], batch: Batch, arrays: Mapping[str, Arrays]
     ) -> dict[str, NDArray[Any]]:
         assert self.padding is not None
-        whole: dict[str, NDArray[Any]] = {}
         lengths = np.max([values.lengths for values in arrays.values()], axis=0)
         parts = list(self.padding.parts(lengths))
         padded = {name: values.padded(self.padding.value, parts[-1][1]) for name, values in arrays.items()}
+        answered = []
         for rows, length in parts:
             arguments = (
                 self.tensor(padded[name][rows, :length])
@@ -113,9 +119,13 @@ class ModelLoader(ABC):
                 else self.argument(name, batch[name])[rows]
                 for name in self.inputs
             )
-            for name, values in self._answers(function, tuple(arguments)).items():
-                whole.setdefault(name, np.empty((batch.rows, *values.shape[1:]), values.dtype))[rows] = values
-        return whole
+            answers = self._answers(function, tuple(arguments))
+            check_form(answers, self.outputs, len(rows))
+            answered.append(answers)
+        places = np.argsort(np.concatenate([rows for rows, _ in parts]))
+        return {
+            name: np.concatenate([answers[name] for answers in answered])[places] for name in self.outputs
+        }
 
     def _named(self, answers: Any) -> dict[str, NDArray[Any]]:
         """Without names they are in the order of the output."""
@@ -128,6 +138,11 @@ class ModelLoader(ABC):
                 )
             answers = dict(zip(self.outputs, several, strict=True))
         return {name: _column(self.array(values)) for name, values in answers.items()}
+
+
+def needless(factory: str, whole: object) -> str:
+    """Why what is given as `factory` is refused: `whole` is a model that needs none."""
+    return f"{factory} makes a model for weights, and {whole} is a whole model: leave it out"
 
 
 def _called(function: Callable[..., Any], arguments: Any) -> Any:

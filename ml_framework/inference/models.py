@@ -3,7 +3,8 @@
 A thread looks which version is to serve: the newest, or the one that was announced. It loads that, tries it
 on rows that were scored before, and lays it ready; the loop takes it between two batches, so all rows of a
 batch are scored by one version. A version that cannot be loaded, or whose answers have another form, is
-refused: it is told once, and the old one serves on.
+refused: it is told once, and the old one serves on. One that the storage does not hand out is no worse for
+that: it is asked for again.
 
 Threads: `take`, `answered` and `announce` are the loop's, `_look` and all below it the thread's. `_ready`
 holds the version that the loop has not taken yet; either end adds or takes it in one step, as `_wanted` is
@@ -16,7 +17,6 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
@@ -33,6 +33,8 @@ Load: TypeAlias = Callable[[Path], Model]
 
 _LOOK_S = 0.2
 """Between two looks for a newer version."""
+_AGAIN_S = 1.0
+"""After a look that the storage has failed."""
 _SAMPLE_ROWS = 16
 """On which a newer version is tried, at most."""
 
@@ -79,6 +81,7 @@ class Models:
         if announced and not self._watched:
             raise ModelError(f"{place} is no folder of versions, and the control stream names versions")
         self.serving = self._first(version) if self._watched else Serves(None, self._loaded(None))
+        self._tried = self._missing = self.serving.version
 
     def __enter__(self) -> Models:
         if self._watched:
@@ -126,41 +129,60 @@ class Models:
 
     def _loaded(self, number: int | None) -> Model:
         with self._place.fetched(number) as path:
-            if number is None:
-                return self._load(path)
-            versions.check(path)
-            return self._load(versions.content(path))
+            return self._load(path) if number is None else self._intact(path)
+
+    def _intact(self, folder: Path) -> Model:
+        """The model in the folder of a version, which is as it was published."""
+        versions.check(folder)
+        return self._load(versions.content(folder))
 
     # The next one
 
     def _look(self) -> None:
-        tried = missing = self.serving.version
-        while not self._over.wait(_LOOK_S):
-            with suppress(OSError):  # storage that is away for a while
-                numbers = self._place.numbers()
-                wanted = self._wanted if self._announced else max([tried or 0, *numbers])
-                if wanted in {None, tried}:
-                    continue
-                if wanted in numbers:
-                    tried = wanted
-                    self._prepare(wanted)
-                elif wanted != missing:
-                    missing = wanted
-                    _say(f"version {wanted} is announced, and is not in {self._place} yet")
+        away = False
+        while not self._over.wait(_AGAIN_S if away else _LOOK_S):
+            try:
+                self._look_once()
+            except Exception as error:  # noqa: BLE001 - storage raises what it likes, and comes back
+                if not away:
+                    _say(f"{self._place} does not answer ({_told(error)}): it is asked again and again")
+                away = True
+            else:
+                if away:
+                    _say(f"{self._place} answers again")
+                away = False
+
+    def _look_once(self) -> None:
+        """Lay the version ready that is to serve, if it is another one; raises whatever the storage does."""
+        numbers = self._place.numbers()
+        wanted = self._wanted if self._announced else max([self._tried or 0, *numbers])
+        if wanted in {None, self._tried}:
+            return
+        if wanted in numbers:
+            self._prepare(wanted)
+        elif wanted != self._missing:
+            self._missing = wanted
+            _say(f"version {wanted} is announced, and is not in {self._place} yet")
 
     def _prepare(self, number: int) -> None:
-        try:
-            ready = Serves(number, self._loaded(number))
-            if self._sample is not None:
-                self._scorer.try_on(ready.model, self._sample)
-        except Exception as error:  # noqa: BLE001 - the old version serves on whatever is wrong with it
-            _say(_refusal(number, error))
-        else:
-            self._ready.append(ready)
+        with self._place.fetched(number) as folder:
+            self._tried = number  # whatever comes of it, for it is here
+            try:
+                ready = Serves(number, self._intact(folder))
+                if self._sample is not None:
+                    self._scorer.try_on(ready.model, self._sample)
+            except Exception as error:  # noqa: BLE001 - the old version serves on whatever is wrong with it
+                _say(_refusal(number, error))
+            else:
+                self._ready.append(ready)
 
 
 def _refusal(number: int, error: Exception) -> str:
-    return f"version {number} is refused: {type(error).__name__}: {error}"
+    return f"version {number} is refused: {_told(error)}"
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 def _say(text: str) -> None:

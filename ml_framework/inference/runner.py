@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ml_framework.errors import PlanError
+from ml_framework.inference.loader import needless
 from ml_framework.inference.serving import Serving
 from ml_framework.runner import PythonRunner
 from ml_framework.runner.entrypoint import resolve
-from ml_framework.runner.threads import check_threads
+from ml_framework.runner.threads import THREADS_VARIABLE, check_threads, threads_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -63,12 +64,15 @@ class InferenceRunner(PythonRunner):
 
     Attributes:
         loader: ``module:name`` of a `ModelLoader`.
+        whole: how the names of files end that hold a whole model, for which there is no `factory`.
 
     Raises:
-        PlanError: it is not said what the model gets, or something cannot be sent to the nodes.
+        PlanError: it is not said what the model gets, an option would do nothing, or something cannot be sent
+            to the nodes.
     """
 
     loader: ClassVar[str]
+    whole: ClassVar[tuple[str, ...]] = ()
 
     entrypoint: str | Callable[[Any], object] = field(default="", init=False)
     model: str
@@ -86,7 +90,8 @@ class InferenceRunner(PythonRunner):
 
     def environment(self, attempt: Attempt) -> Mapping[str, str]:
         """The variables of the process; what the user gave in `env` wins."""
-        return {**_KEPT_MEMORY, **super().environment(attempt)}
+        threads = {THREADS_VARIABLE: str(threads_of(attempt, self.threads))}
+        return {**threads, **_KEPT_MEMORY, **super().environment(attempt)}
 
     def __post_init__(self) -> None:
         if bool(self.inputs) == (self.preprocess is not None):
@@ -94,6 +99,13 @@ class InferenceRunner(PythonRunner):
                 "say what the model gets: by inputs=, columns or groups in the order of its arguments, or by "
                 "preprocess=, a function of the batch"
             )
+        if self.preprocess is not None and self.padding is not None:
+            raise PlanError(
+                "padding= makes tensors of the arrays among inputs=, and preprocess= stands in their place: "
+                "fill the arrays up there, by their padded(), and leave padding= out"
+            )
+        if self.factory is not None and self.model.endswith(self.whole):
+            raise PlanError(needless("factory=", self.model))
         check_threads(self.threads)
         settings = {name: getattr(self, name) for name in _COLUMNS}
         functions = {name: getattr(self, name) for name in _FUNCTIONS}

@@ -6,6 +6,7 @@ import ast
 import importlib
 import importlib.machinery
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,24 @@ def resolve(name: str) -> Any:
     for attribute in path.split("."):
         found = getattr(found, attribute)
     return found
+
+
+@dataclass(frozen=True)
+class Named:
+    """The function ``module:name``, imported when it is called here, or where it arrives.
+
+    Pickled, it is the function itself to whoever loads it: a node that has no such function says so before
+    its first row.
+    """
+
+    name: str
+
+    def __call__(self, *arguments: Any) -> Any:
+        """What the function returns; `ImportError` or `AttributeError` where there is none."""
+        return resolve(self.name)(*arguments)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return resolve, (self.name,)
 
 
 def search_path() -> tuple[str, ...]:

@@ -3,26 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ml_framework.runner.entrypoint import check_function, resolve
+from ml_framework.runner.entrypoint import Named, check_function
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-
-@dataclass(frozen=True)
-class Named:
-    """The function ``module:function``: pickled here by its name, it is itself where it is loaded.
-
-    Its module is imported there, in the user's process before the first row, and nowhere else.
-    """
-
-    name: str
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return resolve, (self.name,)
 
 
 def find(option: str, name: str | None, folders: Sequence[str]) -> Any:

@@ -10,6 +10,7 @@ from ml_framework.codec.layout import BlockKind
 from ml_framework.codec.schema import Root
 from ml_framework.config import JobConfig
 from ml_framework.errors import PlanError
+from ml_framework.inference.loader import needless
 from ml_framework.inference.places import located
 from ml_framework.names import suggestion
 from ml_framework.node.settings import assignment, node_settings
@@ -108,9 +109,7 @@ def _format(request: Request) -> Format:
             f"'format' {form.name!r} is weights alone: give 'factory', a module:function that makes the model"
         )
     if not form.of_weights and request.factory is not None:
-        raise PlanError(
-            f"'factory' makes a model for weights, and 'format' {form.name!r} is a whole model: leave it out"
-        )
+        raise PlanError(needless("'factory'", f"'format' {form.name!r}"))
     return form
 
 

@@ -19,8 +19,8 @@ from pyflink.table.types import _from_java_data_type, _to_java_data_type
 
 from ml_framework.context.atomic import write_whole
 from ml_framework.errors import ModelError
-from ml_framework.estimator import Arguments, Named, Pickled
-from ml_framework.runner.entrypoint import importable_name
+from ml_framework.estimator import Arguments, Pickled
+from ml_framework.runner.entrypoint import Named, importable_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -6,10 +6,9 @@ import atexit
 import itertools
 import shutil
 import tempfile
-from abc import ABC, abstractmethod
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, Unpack
 
 from ml_framework.errors import PlanError
 from ml_framework.estimator import Scorable
@@ -26,13 +25,14 @@ if TYPE_CHECKING:
     from pyflink.table import Table
 
     from ml_framework.config import JobConfig
+    from ml_framework.inference.runner import InferenceRunner
     from ml_operator.estimator.folder import Form
-    from ml_operator.inference import Scored
+    from ml_operator.inference import Scored, ScoringOptions
 
 _NUMBERS = itertools.count(1)
 
 
-class Model(ABC):
+class Model:
     """A fitted model: transforms tables, and is kept in a folder.
 
     Args:
@@ -48,6 +48,7 @@ class Model(ABC):
     """
 
     framework: ClassVar[str]
+    runner: ClassVar[type[InferenceRunner]]
     weights_file: ClassVar[str]
     maker: ClassVar[str]
     """``module:name`` of what makes a model that is called with columns one by one."""
@@ -93,7 +94,14 @@ class Model(ABC):
         form, found, weights = folder.read(source, cls.framework, cls.weights_file, factory)
         return cls(form, found, weights, source)
 
-    def transform(self, table: Table, **options: Any) -> Table:
+    def transform(
+        self,
+        table: Table,
+        *,
+        name: str | None = None,
+        config: JobConfig | None = None,
+        **options: Unpack[ScoringOptions],
+    ) -> Table:
         """The rows of a table with the model's answers beside them; lazily, as any table.
 
         A row that the model cannot take (one of its inputs is null, it raises, its answer is NaN) is left
@@ -101,15 +109,22 @@ class Model(ABC):
 
         Args:
             table: insert-only; it need not end.
-            options: of `score`.
+            name: as for `score`.
+            config: as for `score`.
+            options: as for `score`.
 
         Raises:
             PlanError: it cannot run as described; the message names the remedy.
         """
-        return self.score(table, **options).rows
+        return self.score(table, name=name, config=config, **options).rows
 
     def score(
-        self, table: Table, *, name: str | None = None, config: JobConfig | None = None, **options: Any
+        self,
+        table: Table,
+        *,
+        name: str | None = None,
+        config: JobConfig | None = None,
+        **options: Unpack[ScoringOptions],
     ) -> Scored:
         """`transform`, with the rows that the model cannot take, and why, as a second table.
 
@@ -121,7 +136,7 @@ class Model(ABC):
             name: of the cluster in the job, with which the uids of its operators begin; None counts. Give one
                 where the job is to go on from a savepoint.
             config: time limits, queues, logs.
-            options: of the framework's `inference`: `parallelism`, `carry`, `postprocess`, ….
+            options: of `MLJob.add_inference`: `parallelism`, `carry`, `postprocess`, ….
 
         Raises:
             PlanError: it cannot run as described; the message names the remedy.
@@ -131,20 +146,16 @@ class Model(ABC):
         job = MLJob(env, name or f"transform-{next(_NUMBERS)}", config, table_env=tables)
         job.add_am_role()
         arguments = self._form.arguments
-        return self._inference(
-            job,
+        return job.add_inference(
             table,
             path / self.weights_file,
+            runner=self.runner,
             inputs=arguments.columns,
             groups=arguments.vectors,
             output=self._form.output,
             factory=Scorable(self.maker, self.factory, arguments),
             **options,
         )
-
-    @abstractmethod
-    def _inference(self, *arguments: Any, **options: Any) -> Scored:
-        """The framework's `inference`."""
 
     def _write(self, path: Path) -> None:
         folder.write(path, self.framework, self._form, self.factory, (self.weights_file, self.weights))

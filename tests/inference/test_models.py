@@ -114,6 +114,48 @@ def test_a_broken_version_is_refused_and_told(
         eventually(lambda: score(served, batch(1.0)) == (3, [4.0]))
 
 
+class Storage:
+    """A place whose method `failing` raises `error`, until that is None, and counts how often."""
+
+    def __init__(self, folder: Path, failing: str) -> None:
+        self._place = place(folder)
+        self._failing = failing
+        self.error: Exception | None = None
+        self.failures = 0
+
+    def __str__(self) -> str:
+        return "the storage"
+
+    def __getattr__(self, name: str) -> Any:
+        if name == self._failing and self.error is not None:
+            self.failures += 1
+            raise self.error
+        return getattr(self._place, name)
+
+
+@pytest.mark.parametrize("failing", ["numbers", "fetched"])
+@pytest.mark.parametrize("error", [TimeoutError("late"), RuntimeError("503"), ModelError("not there")])
+def test_storage_that_is_away_costs_no_version(
+    folder: Path, new: Publish, *, batch: Make, failing: str, error: Exception, capfd: Any, monkeypatch: Any
+) -> None:
+    """Whatever it raises: that is told once for each time that it is away, and the version serves later."""
+    monkeypatch.setattr("ml_framework.inference.models._AGAIN_S", 0.01)
+    new("1")
+    storage = Storage(folder, failing)
+    with Models(storage, load, Scorer(["y"])) as served:
+        for number in (2, 3):
+            storage.error, before = error, storage.failures
+            new(str(number))
+            eventually(lambda before=before: storage.failures > before + 2)
+            assert score(served, batch(1.0)) == (number - 1, [number - 1.0])
+            storage.error = None
+            eventually(lambda number=number: score(served, batch(1.0)) == (number, [float(number)]))
+    told = capfd.readouterr().out.splitlines()
+    away = f"the storage does not answer ({type(error).__name__}: {error}): it is asked again and again"
+    assert [line for line in told if "storage" in line] == [away, "the storage answers again"] * 2
+    assert not [line for line in told if "refused" in line]
+
+
 def test_it_begins_with_the_newest_that_can_be_loaded(folder: Path, new: Publish) -> None:
     """Where there is none, the reasons are told."""
     new("1")

@@ -12,7 +12,8 @@ from pyflink.datastream import StreamExecutionEnvironment
 from pyflink.table import DataTypes, EnvironmentSettings, StreamTableEnvironment, TableEnvironment
 
 from ml_framework.errors import ModelError
-from ml_framework.estimator import Arguments, Named, Pickled
+from ml_framework.estimator import Arguments, Pickled
+from ml_framework.runner.entrypoint import Named
 from ml_operator import PlanError
 from ml_operator.bridge import environment_options
 from ml_operator.estimator import Form

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import pickle
 import sys
 
 import pytest
 
 from ml_framework.errors import PlanError
-from ml_framework.runner.entrypoint import check_entrypoint, importable_name, resolve, search_path
+from ml_framework.runner.entrypoint import Named, check_entrypoint, importable_name, resolve, search_path
 
 SOURCE = """
 import os.path
@@ -107,3 +109,16 @@ def test_the_search_path_of_a_script_is_its_folder_and_the_working_directory(mon
     assert search_path() == (str(tmp_path), "/")
     script.__spec__ = object()
     assert search_path() == ("/",)
+
+
+def test_a_function_by_its_name_is_itself_where_it_arrives() -> None:
+    """A name without a function is told there; here it can be called, compared and printed."""
+    named = Named("json:loads")
+    assert named("[1]") == [1]
+    assert pickle.loads(pickle.dumps(named)) is json.loads
+    nameless = Named("json:nothing")
+    assert nameless == Named("json:nothing") != named
+    with pytest.raises(AttributeError, match="nothing"):
+        nameless()
+    with pytest.raises(AttributeError, match="nothing"):
+        pickle.loads(pickle.dumps(nameless))

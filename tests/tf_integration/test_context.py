@@ -127,6 +127,13 @@ def test_columns_become_tensors(alone: dict[str, Any]) -> None:
     assert alone["weights"] == [1.0, 1.0]
 
 
+def test_a_null_is_told_from_a_value(alone: dict[str, Any]) -> None:
+    """In a dataset, in a batch by itself, and in a `tf.function`; a group has no nulls."""
+    whole = {"id", "embedding"}
+    expected = {name: [True, name in whole] for name, _ in _COLUMNS}
+    assert alone["valid"] == [expected, expected, expected]
+
+
 def test_a_look_takes_nothing_and_all_ways_of_reading_share_one_stream(alone: dict[str, Any]) -> None:
     """``next(iter(dataset))`` twice, then a `tf.function`, an iterator again, and `batches`."""
     assert alone["shown"] == [[0, 1], [0, 1]]

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from ml_framework.codec import Schema, decode, encode, plan_layout
 from ml_framework.errors import ModelError
-from tf_integration.models import Batch, TFModels
+from tf_integration.models import ScoredBatch, TFModels
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,13 +41,13 @@ class Module(tf.Module):  # type: ignore[misc] # tensorflow has no types
         return 3 * rows[:, 0] + rows[:, 1] + 10
 
 
-def batch(rows: int) -> Batch:
+def batch(rows: int) -> ScoredBatch:
     """A is 1, 2, …, b is 10, the word has as many letters."""
     values = {
         "ab": np.stack([np.arange(1, rows + 1), np.full(rows, 10)], axis=1).astype(np.float32),
         "word": ["é" * row for row in range(1, rows + 1)],
     }
-    return Batch(decode(LAYOUT, memoryview(b"".join(encode(LAYOUT, values)))), rows)
+    return ScoredBatch(decode(LAYOUT, memoryview(b"".join(encode(LAYOUT, values)))), rows)
 
 
 def expected(rows: int) -> list[float]:
@@ -77,9 +77,19 @@ def saved_module(path: Path) -> Path:
 @pytest.mark.parametrize("save", [keras_file, weights, exported, saved_module])
 def test_every_form_scores_alike(tmp_path: Path, save: Callable[[Path], Path]) -> None:
     """Whatever the number of rows, as trained: dropout is off, and one unit is one value a row."""
-    model = TFModels(inputs=("ab",), outputs=("y",), factory=network)(save(tmp_path))
+    factory = network if save is weights else None
+    model = TFModels(inputs=("ab",), outputs=("y",), factory=factory)(save(tmp_path))
     for rows in (3, 1, 5):
         assert model(batch(rows))["y"].tolist() == expected(rows)
+
+
+@pytest.mark.parametrize("save", [keras_file, saved_module])
+def test_a_whole_model_takes_no_factory(tmp_path: Path, save: Callable[[Path], Path]) -> None:
+    """It would do nothing."""
+    path = save(tmp_path)
+    message = rf"factory= makes a model for weights, and {path} is a whole model"
+    with pytest.raises(ModelError, match=message):
+        TFModels(inputs=("ab",), outputs=("y",), factory=network)(path)
 
 
 def test_functions_stand_before_and_behind(tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ml_framework.codec import Schema, encode, plan_layout
-from tf_integration.tensors import emittable
+from ml_framework.codec import Schema, decode, encode, plan_layout
+from tf_integration.batch import Batch
+from tf_integration.tensors import emittable, specs, values
 
 
 @pytest.mark.parametrize(
@@ -38,3 +39,20 @@ def test_a_column_that_is_not_there_is_left_to_the_output() -> None:
     """It is refused there, by its name."""
     (found,) = emittable({"y": tf.constant([1])}, Schema.parse([("x", "INT")])).items()
     assert found == ("y", np.array([1]))
+
+
+def test_columns_and_nulls_are_as_specified() -> None:
+    """A column is asked for by its name, which comes where it may in the schema."""
+    layout = plan_layout(Schema.parse([("z", "INT"), ("a", "BIGINT NOT NULL"), ("m", "STRING")]))
+    rows = {"z": [0, None, 2], "a": [1, 2, 3], "m": [None, "", "m"]}
+    found = values(decode(layout, memoryview(b"".join(encode(layout, rows)))))
+    for spec, value in zip(tf.nest.flatten(specs(layout)), tf.nest.flatten(found), strict=True):
+        assert spec.is_compatible_with(tf.convert_to_tensor(value))
+    batch = Batch(found, 3, 1)
+    assert {name: batch.valid(name).numpy().tolist() for name in batch} == {
+        "z": [True, False, True],
+        "a": [True, True, True],
+        "m": [False, True, True],
+    }
+    with pytest.raises(KeyError, match="there is no column 'mm': did you mean 'm'"):
+        batch.valid("mm")

@@ -83,8 +83,15 @@ def reads(ctx: TFContext, dataset: Any) -> dict[str, Any]:
         "names": list(shown),
         "rows": [int(shown.rows), int(shown.global_rows), shown.world_size],
         "weights": shown.weights.numpy().tolist(),
+        "valid": [valid_in(shown), valid_in(last), valid_in(shown, tf.function)],
         "values": {name: values_of(shown[name]) for name in shown if name != "id"},
     }
+
+
+def valid_in(batch: Any, traced: Any = lambda function: function) -> dict[str, Any]:
+    """Which values of each column are not null."""
+    found = traced(lambda rows: {name: rows.valid(name) for name in rows})(batch)
+    return {name: valid.numpy().tolist() for name, valid in found.items()}
 
 
 def scalar_loss(batch: Any) -> str:

@@ -62,14 +62,26 @@ def exported(path: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
 @pytest.mark.parametrize(
-    ("save", "name"), [(state_dict, "model.pt"), (script, "model.pt"), (exported, "model.pt2")]
+    ("save", "name", "factory"),
+    [(state_dict, "model.pt", Weighted), (script, "model.pt", None), (exported, "model.pt2", None)],
 )
-def test_every_form_scores_alike(tmp_path: Path, save: Callable[[Path], None], name: str) -> None:
+def test_every_form_scores_alike(
+    tmp_path: Path, save: Callable[[Path], None], name: str, factory: Any
+) -> None:
     """Whatever the number of rows, as trained: dropout is off."""
     save(tmp_path / name)
-    model = models(factory=Weighted)(tmp_path / name)
+    model = models(factory=factory)(tmp_path / name)
     for rows in (3, 1, 5):
         assert model(batch(rows))["y"].tolist() == [3.0 * a + 10 for a in range(1, rows + 1)]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
+@pytest.mark.parametrize(("save", "name"), [(script, "model.pt"), (exported, "model.pt2")])
+def test_a_whole_model_takes_no_factory(tmp_path: Path, save: Callable[[Path], None], name: str) -> None:
+    """It would do nothing."""
+    save(tmp_path / name)
+    with pytest.raises(ModelError, match=rf"factory= makes a model for weights, and .*{name} is a whole mod"):
+        models(factory=Weighted)(tmp_path / name)
 
 
 @pytest.mark.parametrize(
@@ -117,16 +129,21 @@ def test_a_file_that_is_no_model_is_told(tmp_path: Path) -> None:
         models()(tmp_path)
     with pytest.raises(RuntimeError, match=r"Missing key"):
         models(factory=lambda: nn.Linear(1, 1))(tmp_path / "model.pt")
+    with pytest.raises(ModelError, match=r"the factory makes a dict, it has to make a torch.nn.Module"):
+        models(factory=dict)(tmp_path / "model.pt")
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU is here")
 @pytest.mark.parametrize(
-    ("save", "name"), [(state_dict, "model.pt"), (script, "model.pt"), (exported, "model.pt2")]
+    ("save", "name", "factory"),
+    [(state_dict, "model.pt", Weighted), (script, "model.pt", None), (exported, "model.pt2", None)],
 )
-def test_a_gpu_computes_where_there_is_one(tmp_path: Path, save: Callable[[Path], None], name: str) -> None:
+def test_a_gpu_computes_where_there_is_one(
+    tmp_path: Path, save: Callable[[Path], None], name: str, factory: Any
+) -> None:
     """What it is called with goes there, and what it answers comes back."""
     save(tmp_path / name)
     before = torch.cuda.memory_allocated()
-    model = models(factory=Weighted)(tmp_path / name)
+    model = models(factory=factory)(tmp_path / name)
     assert torch.cuda.memory_allocated() > before
     assert model(batch(3))["y"].tolist() == [13.0, 16.0, 19.0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from io import BytesIO
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,7 +14,8 @@ from torch import nn
 
 from ml_framework.errors import ModelError
 from ml_framework.estimator import Arguments
-from torch_integration.training import TorchTrainer, filled, scoring_module
+from torch_integration.models import filled
+from torch_integration.training import TorchTrainer, scoring_module
 
 SGD = partial(torch.optim.SGD, lr=0.5)
 RATES = partial(torch.optim.lr_scheduler.StepLR, step_size=1, gamma=0.5)
@@ -38,7 +40,7 @@ def trainer(factory: Any = Answers, loss: Any = nn.functional.mse_loss, **option
 
 
 def weight(trained: TorchTrainer) -> float:
-    return filled(Answers, trained.weights()).get_parameter("weight").item()
+    return filled(Answers, BytesIO(trained.weights())).get_parameter("weight").item()
 
 
 X, Y = np.float32([1, 2]), np.array([3.0, 4.0])  # answers are 2 and 4, with weight 2
@@ -114,6 +116,8 @@ def test_what_cannot_be_is_told() -> None:
         trainer(loss=lambda answers, labels: (answers - labels)[:1]).step([X], Y, 1.0)
     with pytest.raises(ModelError, match=r"the factory makes a int, it has to make a torch.nn.Module"):
         trainer(lambda: 1)
+    with pytest.raises(ModelError, match=r"the factory makes a int, it has to make a torch.nn.Module"):
+        scoring_module(lambda: 1, Arguments(("x",)))
 
 
 def test_several_answers_go_to_the_loss_function_as_they_are() -> None:
@@ -147,5 +151,5 @@ def test_a_module_that_scores_takes_columns() -> None:
 
 def test_the_seed_decides_the_weights() -> None:
     """The same on all ranks."""
-    weights = [filled(lambda: nn.Linear(3, 1), trainer(lambda: nn.Linear(3, 1)).weights()) for _ in range(2)]
-    assert torch.equal(weights[0].get_parameter("weight"), weights[1].get_parameter("weight"))
+    first, second = (torch.load(BytesIO(trainer(partial(nn.Linear, 3, 1)).weights())) for _ in range(2))
+    assert torch.equal(first["weight"], second["weight"])

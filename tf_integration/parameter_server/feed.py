@@ -18,7 +18,7 @@ from tf_integration import tensors
 from tf_integration.parameter_server import remote
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
@@ -239,5 +239,4 @@ class Feed:
 
 
 def _components(records: RecordBatch) -> list[Any]:
-    values: Mapping[str, Any] = tensors.values(records)
-    return [np.asarray(value) for value in tf.nest.flatten(values, expand_composites=True)]
+    return [np.asarray(value) for value in tf.nest.flatten(tensors.values(records), expand_composites=True)]

@@ -40,34 +40,34 @@ def slice_of(step: Callable[[Batch], object], layout: Layout, batch_size: int | 
         return remote.call(remote.READ, size, tf.constant(begins), returns=specs)
 
     @tf.function  # type: ignore[untyped-decorator] # tensorflow has no types
-    def run(columns: Any) -> Any:
-        batch = _batch(columns)
+    def run(rows: Any) -> Any:
+        batch = _batch(rows)
         tf.distribute.get_strategy().run(lambda: step(batch))
         return batch.rows
 
     # Traced for itself first: in a loop no variable could be made.
     traced = run.get_concrete_function(specs)
 
-    def next_of(columns: Any) -> Any:
-        done = traced(columns)
+    def next_of(rows: Any) -> Any:
+        done = traced(rows)
         with tf.control_dependencies([done]):
             return read(begins=False)
 
     @tf.function  # type: ignore[untyped-decorator] # tensorflow has no types
     def a_slice() -> Any:
-        columns = tf.while_loop(
-            lambda columns: _batch(columns).rows > 0,
-            lambda columns: [next_of(columns)],
+        rows = tf.while_loop(
+            lambda rows: _batch(rows).rows > 0,
+            lambda rows: [next_of(rows)],
             [read(begins=True)],
             shape_invariants=[specs],
             parallel_iterations=1,
         )
-        with tf.control_dependencies(tf.nest.flatten(columns, expand_composites=True)):
+        with tf.control_dependencies(tf.nest.flatten(rows, expand_composites=True)):
             return remote.call(remote.REPORT, returns=REPORT)
 
     return a_slice
 
 
-def _batch(columns: Any) -> Batch:
-    rows = Batch(columns, tf.constant(0, tf.int64), 1).rows
-    return Batch(columns, tf.cast(rows, tf.int64), 1)
+def _batch(rows: Any) -> Batch:
+    count = Batch(rows, tf.constant(0, tf.int64), 1).rows
+    return Batch(rows, tf.cast(count, tf.int64), 1)
