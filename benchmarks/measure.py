@@ -31,7 +31,7 @@ from benchmarks.jobs import Job, Result
 from benchmarks.rows import CRITEO
 from hatch_build import compile_jar, flink_jars
 from ml_framework.codec import Schema, plan_layout
-from ml_operator.bridge import jar_path
+from ml_operator.jar import jar_path
 
 ROOT = Path(__file__).parents[1]
 
