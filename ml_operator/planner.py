@@ -132,9 +132,7 @@ class Planner:
             output_layout=layouts.output.to_json() if layouts.output else None,
             codec=codec,
             max_delay_s=checks.check_max_delay(name, max_delay),
-            max_rows=max_rows,
             python=checks.check_python(name, python),
-            restartable=spec.restartable,
         )
         role = RolePlan(spec, program, layouts.input, layouts.output, partition_by, rowtime, resources)
         checks.check_columns(role)

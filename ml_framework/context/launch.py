@@ -68,7 +68,6 @@ class Launch:
     output_layout: Mapping[str, Any] | None = None
     codec: str = "columns"
     max_delay_s: float = 0.02
-    max_rows: int = 1024
     restored: int = 0
     board: str | None = None
 

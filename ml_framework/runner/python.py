@@ -100,7 +100,6 @@ class PythonRunner(Runner):
             output_layout=attempt.program.output_layout,
             codec=attempt.program.codec,
             max_delay_s=attempt.program.max_delay_s,
-            max_rows=attempt.program.max_rows,
             restored=attempt.restored,
             board=self._board(attempt),
         )
