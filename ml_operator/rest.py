@@ -11,9 +11,13 @@ from typing import TYPE_CHECKING, Any
 from ml_framework.errors import CommandFailed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pyflink.common import Configuration
 
 _ANSWER_WITHIN_S = 5.0
+_ON_DEMAND = ("kubernetes.", "yarn.")
+"""Prefixes of options of clusters that start TaskManagers by themselves."""
 
 
 class Rest:
@@ -62,6 +66,11 @@ class Rest:
                 f"no Flink answers at {self.address} ({_problem(error)}): is the cluster up, and its web "
                 "page at this address, too?"
             ) from None
+
+
+def starts_task_managers(options: Iterable[str]) -> bool:
+    """Whether a cluster that has these options starts TaskManagers by itself, when a job needs them."""
+    return any(name.startswith(_ON_DEMAND) for name in options)
 
 
 def session_address(options: Configuration) -> str | None:
