@@ -56,7 +56,7 @@ def piece(found: LogPiece) -> dict[str, Any]:
 
 def _node(node: NodeStatus) -> dict[str, Any]:
     return {
-        "node": f"{node.node.role}/{node.node.index}",
+        "node": node.node.path,
         "name": str(node.node),
         "role": node.node.role,
         "index": node.node.index,

@@ -105,15 +105,10 @@ def _told(status: ClusterStatus) -> Iterator[str]:
         yield f"cause: {status.first_cause}"
     yield columns([_HEAD, *map(_row, status.nodes)], indent=2)
     yield from _titled(
-        "numbers", (f"{name(node)}: {logged(node.numbers)}" for node in status.nodes if node.numbers)
+        "numbers", (f"{node.node.path}: {logged(node.numbers)}" for node in status.nodes if node.numbers)
     )
     yield from _titled("ended attempts", (line for node in status.nodes for line in _ends(node)))
     yield from _titled("history", status.history)
-
-
-def name(node: NodeStatus) -> str:
-    """As ``mlflink logs`` takes it."""
-    return f"{node.node.role}/{node.node.index}"
 
 
 def _titled(title: str, lines: Iterable[str]) -> Iterator[str]:
@@ -126,7 +121,7 @@ def _titled(title: str, lines: Iterable[str]) -> Iterator[str]:
 def _row(node: NodeStatus) -> tuple[str, ...]:
     measured = node.measured.get
     return (
-        name(node),
+        node.node.path,
         node.state,
         str(node.token.attempt),
         amount(measured("rows_in")),
@@ -146,7 +141,7 @@ def _ends(node: NodeStatus) -> Iterator[str]:
     for end in node.ends:
         when = time.strftime("%H:%M:%S", time.localtime(end.time_s))
         cause = f": {end.cause}" if end.cause else ""
-        yield f"{when} {name(node)} attempt {end.token.attempt} {end.outcome}{cause}"
+        yield f"{when} {node.node.path} attempt {end.token.attempt} {end.outcome}{cause}"
 
 
 def _colored(state: str) -> str:

@@ -69,6 +69,7 @@ def test_every_command_has_an_example(command: str) -> None:
         ["plan"],
         ["status"],
         ["logs", "job"],
+        ["logs", "job", "worker"],
         ["logs", "job", "worker/0", "--lines", "-1"],
         ["list", "--cluster", "http://localhost:8081"],
     ],
