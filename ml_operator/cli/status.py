@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
+from ml_framework.page import forms
 from ml_operator.cli.jobs import find
 from ml_operator.cli.master import connect
 from ml_operator.cli.text import columns
@@ -60,10 +60,15 @@ def show(word: str, address: str | None, *, as_json: bool) -> None:
     job, clusters = find(word, address)
     statuses = [] if job.ended else [_status(job, cluster) for cluster in clusters]
     if as_json:
-        told = {"job": job.id, "name": job.name, "state": job.state, "clusters": list(map(asdict, statuses))}
-        typer.echo(json.dumps(told, indent=2))
+        told = {"job": job.id, "name": job.name, "state": job.state, "clusters": list(map(_form, statuses))}
+        typer.echo(json.dumps(told, indent=2, allow_nan=False))
     else:
         _print(job, statuses)
+
+
+def _form(status: ClusterStatus) -> dict[str, Any]:
+    """For JSON; a node is as the page's API has it."""
+    return {**vars(status), "nodes": list(map(forms.node, status.nodes))}
 
 
 def _status(job: Job, cluster: str) -> ClusterStatus:
