@@ -1,4 +1,4 @@
-"""The one place that reaches into the JVM: loads the bridge jar into a job and calls its planner classes."""
+"""Loads the bridge jar into a job, makes instances of its classes, and reads the options of a job in Java."""
 
 from __future__ import annotations
 
