@@ -61,7 +61,7 @@ demo-digits: $(STAMP) $(JAR)
 .PHONY: test
 test: $(STAMP) $(JAR)
 	@echo "==> running the tests"
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -n 2 --dist load --maxschedchunk 1
 
 .PHONY: cluster-test
 cluster-test: $(STAMP) $(JAR)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.jobs import prepare_jvm
+from ml_framework.testing.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -107,7 +108,7 @@ def stall(folder: Path) -> dict[str, Any]:
     file = folder / "found.json"
     params = {"bytes": 256 * _MEGABYTE, "cuts": 12, "file": str(file), "scratch": str(folder)}
     with training(folder, "hold_parameters", "1 s", **params):
-        _awaited(file.exists, 120)
+        eventually(file.exists, timeout_s=120)
     found = json.loads(file.read_text())
     return {**found, "median_s": statistics.median(found["cuts_s"]), "worst_s": max(found["cuts_s"])}
 
@@ -173,17 +174,9 @@ def killed(file: Path, kills: int) -> list[float]:
 
 def _start(file: Path, count: int) -> tuple[int, float]:
     """The process and time of the start with this number, counted from 1."""
-    _awaited(lambda: file.exists() and len(file.read_text().splitlines()) >= count, 60)
+    eventually(lambda: file.exists() and len(file.read_text().splitlines()) >= count, timeout_s=60)
     pid, started = file.read_text().splitlines()[count - 1].split()
     return int(pid), float(started)
-
-
-def _awaited(condition: Callable[[], bool], timeout_s: float) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"nothing came within {timeout_s} s")
-        time.sleep(0.005)
 
 
 def demo(folder: Path, rounds: int) -> dict[str, Any]:

@@ -6,34 +6,14 @@ the slope between a third of the rows and all of them at the receiving end, so s
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
-import tempfile
-import warnings
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from benchmarks.jobs import machine, prepare_jvm
+from benchmarks.jobs import machine
+from benchmarks.program import run_program
 
-
-def main() -> None:
-    """Run everything, show it, and write it to a file if asked to."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="Criteo rows only, once and fewer")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was found")
-    options = parser.parse_args()
-    prepare_jvm()
-    warnings.simplefilter("ignore")  # PyFlink's dependencies warn of their own deprecations
-    with tempfile.TemporaryDirectory(prefix="data-path-") as folder:
-        found = measure_all(Path(folder), quick=options.quick)
-    from rich.console import Console  # noqa: PLC0415
-
-    from benchmarks.report import show  # noqa: PLC0415 - after the measurements
-
-    show(found, Console())
-    if options.json:
-        options.json.write_text(json.dumps(found, indent=1))
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def measure_all(folder: Path, *, quick: bool) -> dict[str, Any]:
@@ -65,4 +45,4 @@ def measure_all(folder: Path, *, quick: bool) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(measure_all, __doc__, quick="Criteo rows only, once and fewer", report="benchmarks.report")

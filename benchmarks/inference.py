@@ -7,37 +7,17 @@ The time of a row is from when it was due to when its score is at the sink, at 1
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
-import tempfile
-import warnings
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from benchmarks.jobs import machine, prepare_jvm
+from benchmarks.jobs import machine
+from benchmarks.program import run_program
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _COLLECTOR = "-XX:+UseParallelGC"
 """Java's usual one is as fast for all but `ML_PREDICT`, where Flink keeps more objects for each row."""
-
-
-def main() -> None:
-    """Run everything, show it, and write it to a file if asked to."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="once, with fewer rows")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was found")
-    options = parser.parse_args()
-    prepare_jvm(_COLLECTOR)
-    warnings.simplefilter("ignore")  # PyFlink's dependencies warn of their own deprecations
-    with tempfile.TemporaryDirectory(prefix="inference-") as folder:
-        found = measure_all(Path(folder), quick=options.quick)
-    from rich.console import Console  # noqa: PLC0415
-
-    from benchmarks.scoring.report import show  # noqa: PLC0415 - after the measurements
-
-    show(found, Console())
-    if options.json:
-        options.json.write_text(json.dumps(found, indent=1))
 
 
 def measure_all(folder: Path, *, quick: bool) -> dict[str, Any]:
@@ -65,4 +45,10 @@ def measure_all(folder: Path, *, quick: bool) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(
+        measure_all,
+        __doc__,
+        quick="once, with fewer rows",
+        report="benchmarks.scoring.report",
+        jvm_options=[_COLLECTOR],
+    )

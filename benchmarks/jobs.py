@@ -154,9 +154,9 @@ class Job:
             self._j_tables, table._j_table, str(truth), skipped, self.count, str(self.file)
         )
 
-    def run_instead(self, command: Sequence[str]) -> None:
-        """Have a program, which leaves the receipt, take the place of the job."""
-        self._execute = lambda: subprocess.run(command, check=True)
+    def run_instead(self, command: Sequence[str], variables: Mapping[str, str]) -> None:
+        """Have a program, which leaves the receipt, take the place of the job; `variables` of its own."""
+        self._execute = lambda: subprocess.run(command, check=True, env={**os.environ, **variables})
 
     def run(self) -> Result:
         """Run the job to its end."""

@@ -31,7 +31,7 @@ from benchmarks.jobs import Job, Result
 from benchmarks.rows import CRITEO
 from hatch_build import compile_jar, flink_jars
 from ml_framework.codec import Schema, plan_layout
-from ml_operator.bridge import jar_path
+from ml_operator.jar import jar_path
 
 ROOT = Path(__file__).parents[1]
 
@@ -118,21 +118,33 @@ _NO_BUNDLES = {
 
 def latency(bench: Bench, rows: int, *, all_contenders: bool) -> list[dict[str, Any]]:
     """There and back at 1,000 rows a second, open loop."""
-    found = [_latency(bench, OURS, NO_BUFFERING, _our_times, rows)]
+    contenders = [_paced(OURS, _our_times, rows, NO_BUFFERING)]
     if all_contenders:
-        found.append(_latency(bench, PROCESS, SHORT_BUNDLES, _udf_times, rows))
-        found.append(_latency(bench, THREAD, _NO_BUNDLES, _udf_times, rows))
-    return found
+        contenders.append(_paced(PROCESS, _udf_times, rows, SHORT_BUNDLES))
+        contenders.append(_paced(THREAD, _udf_times, rows, _NO_BUNDLES))
+    return [_latency(bench, contender, rows) for contender in contenders]
 
 
-def _latency(bench: Bench, name: str, settings: Mapping[str, str], plan: Any, rows: int) -> dict[str, Any]:
-    print(f"  {name}", flush=True)
+def _paced(name: str, times: Callable[[Job, Any], Any], rows: int, settings: Mapping[str, str]) -> Contender:
     warm_up = 2 * rows // 5
-    job = Job(bench.jar, bench.folder / "receipt.json", CRITEO, rows + warm_up, settings)
-    job.receive_times(plan(job, job.paced_rows(interval_ns=1_000_000)), warm_up)
+
+    def plan(job: Job) -> None:
+        job.receive_times(times(job, job.paced_rows(interval_ns=1_000_000)), warm_up)
+
+    return Contender(name, CRITEO, plan, ("there and back",), rows + warm_up, settings)
+
+
+def _latency(bench: Bench, contender: Contender, rows: int) -> dict[str, Any]:
+    print(f"  {contender.name}", flush=True)
+    job = bench.job(contender, contender.rows)
+    contender.plan(job)
     receipt = job.run().receipt
-    text = ", ".join(f"{key.removeprefix('python.')}={value}" for key, value in settings.items())
-    return {"contender": name, "rows": rows, "settings": text, **percentiles(receipt)}
+    return {
+        "contender": contender.name,
+        "rows": rows,
+        "settings": contender.settings_text,
+        **percentiles(receipt),
+    }
 
 
 def percentiles(receipt: Mapping[str, Any]) -> dict[str, float]:

@@ -74,8 +74,7 @@ def checked_out(commit: str, folder: Path) -> Path:
     git = ["git", "-C", str(ROOT), "archive", commit]
     archive = subprocess.run(git, check=True, capture_output=True).stdout
     subprocess.run(["tar", "-x", "-C", str(folder)], input=archive, check=True)
-    jar = folder / "ml_operator" / "jars" / "ml-on-flink.jar"
-    subprocess.run([sys.executable, str(folder / "hatch_build.py"), str(jar)], check=True, cwd=folder)
+    subprocess.run([sys.executable, str(folder / "hatch_build.py")], check=True, cwd=folder)
     return folder
 
 

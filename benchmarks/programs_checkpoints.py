@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import statistics
 import sys
 import time
@@ -14,6 +13,7 @@ import torch
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
+from benchmarks.receipt import note_start
 from ml_framework.context.agreement import Agreement
 
 FLIGHT_DELAY = Path(__file__).parents[1] / "examples" / "flight_delay"
@@ -92,11 +92,5 @@ def note_starts(ctx: Any) -> None:
         loss.backward()
         optimizer.step()
         if step == 0:
-            note(ctx.params["file"])
+            note_start(ctx.params["file"])
         time.sleep(0.002)
-
-
-def note(file: str) -> None:
-    """Add a line: who this is, and the time."""
-    with Path(file).open("a") as lines:
-        lines.write(f"{os.getpid()} {time.monotonic()}\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 
@@ -34,3 +35,9 @@ class Receipt:
     def write(self, **found: object) -> None:
         """Leave the receipt, and what else was `found`."""
         self._file.write_text(json.dumps({"rows": self._rows, "marks": self._marks, **found}))
+
+
+def note_start(file: str) -> None:
+    """Add a line: which process this is, and the time."""
+    with Path(file).open("a") as lines:
+        lines.write(f"{os.getpid()} {time.monotonic()}\n")

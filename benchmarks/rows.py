@@ -67,4 +67,3 @@ CRITEO = Shape(
     {"dense": _DENSE, "sparse": _SPARSE},
 )
 STRINGS = Shape("five STRINGs, a tenth null", tuple((f"text_{number}", "STRING") for number in range(5)))
-SHAPES = (BIGINT, CRITEO, STRINGS)

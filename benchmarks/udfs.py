@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd  # type: ignore[import-untyped]
+
+from benchmarks.receipt import note_start
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -57,8 +57,7 @@ def noting_starts(file: str) -> Callable[[int], int]:
     def noting(value: int) -> int:
         if os.getpid() not in noted:
             noted.add(os.getpid())
-            with Path(file).open("a") as lines:
-                lines.write(f"{os.getpid()} {time.monotonic()}\n")
+            note_start(file)
         return value
 
     return noting

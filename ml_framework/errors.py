@@ -16,9 +16,11 @@
     ├── ModelError                a model cannot be loaded, or does not answer what was planned
     └── QueueError
         ├── QueueFull             no room before the deadline; nothing was written
-        ├── QueueClosed           this end was closed by its owner
+        ├── QueueClosed           this end was closed, or the consumer closed its end
         ├── EndOfStream           the producer closed the queue and every frame was read
         └── PeerLost              the other end's process went away without closing
+
+`Stopped` stands apart: it is no error, and nothing that catches errors is to catch it.
 """
 
 from __future__ import annotations
@@ -89,7 +91,7 @@ class QueueFull(QueueError):
 
 
 class QueueClosed(QueueError):
-    """This end was closed by its owner."""
+    """This end was closed, or the consumer closed its end."""
 
 
 class EndOfStream(QueueError):

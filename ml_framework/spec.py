@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _ROLE_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+_NODE = re.compile(rf"({_ROLE_NAME.pattern})(?:/([0-9]{{1,9}})|\[([0-9]{{1,9}})\])")
 
 
 class RoleKind(StrEnum):
@@ -35,6 +36,20 @@ class NodeId:
 
     def __str__(self) -> str:
         return f"{self.role}[{self.index}]"
+
+    @property
+    def path(self) -> str:
+        """``role/index``: as the page and the command line name it."""
+        return f"{self.role}/{self.index}"
+
+    @classmethod
+    def parse(cls, text: str) -> NodeId:
+        """The node that ``role/index`` or ``role[index]`` names; `ValueError` where the text is neither."""
+        found = _NODE.fullmatch(text)
+        if found is None:
+            raise ValueError(f"{text!r} is no node: write role/index, such as worker/0")
+        role, index, bracketed = found.groups()
+        return cls(role, int(index or bracketed))
 
 
 @dataclass(frozen=True, order=True)

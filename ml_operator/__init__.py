@@ -1,9 +1,9 @@
 """Plans an ML cluster as part of a PyFlink job.
 
 `MLJob` adds an application master and roles to the user's job graph: each role becomes an operator whose
-subtasks start and guard one Python process each. The only package of ml-on-flink that imports PyFlink, and
-not before one of these names is asked for: the command line (`ml_operator.cli`) starts quickly, and says so
-where PyFlink is missing.
+subtasks start and guard one Python process each. PyFlink is imported here, and by modules of an integration
+that are for planning alone; here not before one of these names is asked for: the command line
+(`ml_operator.cli`) starts quickly, and says so where PyFlink is missing.
 """
 
 from importlib import import_module

@@ -1,34 +1,21 @@
-"""The one place that reaches into the JVM: loads the bridge jar into a job and calls its planner classes."""
+"""Loads the bridge jar into a job, makes instances of its classes, and reads the options of a job in Java."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
 from functools import cache, cached_property
-from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from pyflink.common import Configuration
 from pyflink.java_gateway import get_gateway
 from pyflink.util.java_utils import add_jars_to_context_class_loader
 
-from ml_framework.errors import PlanError
+from ml_operator.jar import jar_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pyflink.datastream import StreamExecutionEnvironment
-
-JAR_NAME = "ml-on-flink.jar"
-
-
-def jar_path() -> str:
-    """Path of the bridge jar that ships with this package; `PlanError` where it was not built."""
-    jar = resources.files("ml_operator") / "jars" / JAR_NAME
-    if not jar.is_file():
-        raise PlanError(
-            f"the bridge {JAR_NAME} is not built: install the package with a JDK 17, or run `make`"
-        )
-    return str(jar)
 
 
 @cache

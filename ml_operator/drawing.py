@@ -43,7 +43,7 @@ def _box(role: RolePlan, source: str, width: int) -> Iterator[str]:
 
 
 def _nodes(role: RolePlan) -> Sequence[str]:
-    names = [f"{role.name}/{index}" for index in range(role.spec.parallelism)]
+    names = [node.path for node in role.spec.nodes]
     return names if len(names) <= _SHOWN_NODES else [*names[: _SHOWN_NODES - 2], "…", names[-1]]
 
 

@@ -136,9 +136,7 @@ class Planner:
                 output_layout=given.to_json() if given else None,
                 codec=codec,
                 max_delay_s=checks.check_max_delay(max_delay),
-                max_rows=max_rows,
                 python=checks.check_python(python),
-                restartable=spec.restartable,
             )
             role = RolePlan(spec, program, taken, given, partition_by, rowtime, resources)
             checks.check_columns(role)

@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
+from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
 
 from ml_framework.errors import CommandFailed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pyflink.common import Configuration
 
 _ANSWER_WITHIN_S = 5.0
+_ON_DEMAND = ("kubernetes.", "yarn.")
+"""Prefixes of options of clusters that start TaskManagers by themselves."""
 
 
 class Rest:
@@ -56,12 +61,16 @@ class Rest:
                 return json.loads(answer.read() or b"{}")
         except urllib.error.HTTPError as error:
             raise CommandFailed(f"Flink at {self.address} refused: {_reason(error)}") from None
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "reason", error)
+        except (OSError, ValueError, HTTPException) as error:
             raise CommandFailed(
-                f"no Flink answers at {self.address} ({reason}): is the cluster up, and its web page at this "
-                "address, too?"
+                f"no Flink answers at {self.address} ({_problem(error)}): is the cluster up, and its web "
+                "page at this address, too?"
             ) from None
+
+
+def starts_task_managers(options: Iterable[str]) -> bool:
+    """Whether a cluster that has these options starts TaskManagers by itself, when a job needs them."""
+    return any(name.startswith(_ON_DEMAND) for name in options)
 
 
 def session_address(options: Configuration) -> str | None:
@@ -76,10 +85,17 @@ def root_cause(trace: str) -> str:
     return trace.rpartition("Caused by: ")[2].strip()
 
 
+def _problem(error: Exception) -> str:
+    """Why there is no answer, on one line: what is no HTTP is told as it came, up to its end of line."""
+    if isinstance(error, HTTPException):
+        return f"its answer is no HTTP, or stops halfway: {str(error).strip()!r}"
+    return str(getattr(error, "reason", error))
+
+
 def _reason(error: urllib.error.HTTPError) -> str:
     """The first line of what Flink says was wrong."""
     try:
         said = json.load(error)["errors"]
-    except (ValueError, KeyError):
+    except (OSError, ValueError, HTTPException, TypeError, KeyError):
         return f"HTTP {error.code}"
     return str(said[-1]).strip().partition("\n")[0] if said else f"HTTP {error.code}"

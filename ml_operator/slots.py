@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ml_framework.errors import CommandFailed, PlanError
 from ml_operator.capacity import DEFAULT_GROUP, GPU, no_room
 from ml_operator.embedded import is_embedded
-from ml_operator.rest import Rest, session_address
+from ml_operator.rest import Rest, session_address, starts_task_managers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,8 +29,6 @@ _OURS = "mlonflink.slots"
 _ARRIVE_WITHIN_S = 1.0
 """How long TaskManagers that are being started may take to register."""
 _ASK_EVERY_S = 0.25
-_ON_DEMAND = ("kubernetes.", "yarn.")
-"""Prefixes of options that a cluster has which starts TaskManagers by itself."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +112,7 @@ def _session(need: Need, address: str) -> str | None:
     if problem is None:
         return None
     settings = {entry["key"]: entry["value"] for entry in _ask(address, "jobmanager/config") or ()}
-    if any(name.startswith(_ON_DEMAND) for name in settings):
+    if starts_task_managers(settings):
         return None
     scheduler = settings.get(_SCHEDULER, "")
     return _unsized(need, scheduler) or _asked(need, address, scheduler)

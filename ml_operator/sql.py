@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from ml_operator.bridge import jar_path
+from ml_operator.jar import jar_path
 
 if TYPE_CHECKING:
     from pyflink.table import TableEnvironment

@@ -1,4 +1,4 @@
-"""Puts planned roles into the job graph: plan in, operators out. The only caller of the bridge's `Graph`."""
+"""Puts planned roles into the job graph, by the bridge's `Graph`: plan in, operators out."""
 
 from __future__ import annotations
 

@@ -5,24 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import warnings
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-
-JOBS = ("benchmarks", "chaos", "cli", "docker", "docs", "examples", "flink", "ml_operator", "test_readme.py")
-"""What runs jobs on embedded clusters."""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Jobs run one after the other, in one process with one JVM; beside them, file by file, the others."""
-    for item in items:
-        top = item.path.relative_to(Path(__file__).parent).parts[0]
-        item.add_marker(pytest.mark.xdist_group("jobs" if top in JOBS else item.path.as_posix()))
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ from typing import Any, Union
 
 import tensorflow as tf
 
-from ml_framework.codec.layout import suggestion
+from ml_framework.names import suggestion
 
 
 class Batch(tf.experimental.ExtensionType):  # type: ignore[misc] # tensorflow has no types

@@ -39,7 +39,8 @@ class TFContext(NodeContext):
     Attributes:
         strategy: `tf.distribute.MultiWorkerMirroredStrategy` where several nodes train together, else the
             default strategy, whose scope changes nothing.
-        device: where to compute, such as ``/device:CPU:0``.
+        device: where to compute: ``/device:GPU:0`` where the node has a GPU to itself, else
+            ``/device:CPU:0``.
     """
 
     strategy: Any
@@ -137,8 +138,16 @@ class TFContext(NodeContext):
     def _join(self) -> None:
         with tamed():
             self.strategy = self._new_strategy()
-        self.device = f"/device:{self.device.upper()}:0"
+        self.device = self._device()
         say(f"{self.role}[{self.index}], rank {self.rank} of {self.world_size}")
+
+    def _device(self) -> str:
+        if self._launch.device == "gpu" and not tf.config.list_physical_devices("GPU"):
+            raise RuntimeError(
+                f"{self.role} has a GPU for each node, and TensorFlow {tf.__version__} sees none here: "
+                "install a build of it for CUDA and the driver, or leave gpu= out of Resources"
+            )
+        return f"/device:{self._launch.device.upper()}:0"
 
     def _new_strategy(self) -> Any:
         if self._agrees():

@@ -31,7 +31,8 @@ class TorchContext(NodeContext):
     """What an entrypoint gets under a `TorchRunner`.
 
     The default process group is there when the entrypoint starts, whatever the world size, so that
-    `DistributedDataParallel` and `torch.distributed` work as they are. `device` is a `torch.device`.
+    `DistributedDataParallel` and `torch.distributed` work as they are. `device` is a `torch.device`:
+    ``cuda:0`` where the node has a GPU to itself, else ``cpu``. Batches lie in the CPU's memory.
     """
 
     _framework = TORCH
@@ -82,8 +83,18 @@ class TorchContext(NodeContext):
         return super().save_model(path, lambda file: torch.save(model, file))
 
     def _join(self) -> None:
-        self.device = torch.device(self.device)
+        self.device = self._device()
         self._join_group()
+
+    def _device(self) -> torch.device:
+        if self._launch.device == "cpu":
+            return torch.device("cpu")
+        if not torch.cuda.is_available():
+            raise RuntimeError(
+                f"{self.role} has a GPU for each node, and torch {torch.__version__} sees none here: install "
+                "a build of it for CUDA and the driver, or leave gpu= out of Resources"
+            )
+        return torch.device("cuda", 0)
 
     def _meet_peers(self) -> Peers:
         if self.world_size == 1:

@@ -63,7 +63,7 @@ class TorchRunner(PythonRunner):
         hosts = [address.rpartition(":")[0] for address in role]
         master_host, _, master_port = role[0].rpartition(":")
         variables = {
-            "MASTER_ADDR": master_host,
+            "MASTER_ADDR": master_host.strip("[]"),
             "MASTER_PORT": master_port,
             "RANK": str(attempt.node.index),
             "WORLD_SIZE": str(attempt.parallelism),

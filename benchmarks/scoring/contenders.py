@@ -12,12 +12,21 @@ from pyflink.table import DataTypes, Table
 from pyflink.table.expressions import col
 from pyflink.table.udf import udf
 
-from benchmarks.contenders import BUNDLE_SIZE, BUNDLE_TIME, NO_BUFFERING, SHORT_BUNDLES, Contender
+from benchmarks.contenders import (
+    BUNDLE_SIZE,
+    BUNDLE_TIME,
+    MAP,
+    NO_BUFFERING,
+    PANDAS,
+    SHORT_BUNDLES,
+    Contender,
+)
 from benchmarks.scoring import models
 from benchmarks.scoring.bare_loop import warm_up
 from benchmarks.scoring.flights import FEATURES
 from benchmarks.scoring.functions import ScoreRow, ScoreSeries
 from benchmarks.scoring.models import FLIGHTS, GROUPS, HEAVIER, MODELS, encode
+from ml_framework.inference.runner import KEPT_MEMORY
 from ml_operator import MLJob
 from ml_operator.sql import use_models
 from torch_integration import inference
@@ -34,8 +43,6 @@ Score: TypeAlias = "Callable[[Job, Table], Table]"
 
 OURS = "our inference"
 SQL = "our ML_PREDICT"
-PANDAS = "PyFlink pandas UDF"
-MAP = "PyFlink map, process mode"
 HTTP = "HTTP call per row"
 BARE = "bare loop, no Flink"
 
@@ -232,5 +239,6 @@ def _http(subject: Subject, job: Job, table: Table) -> Table:
 def _bare(subject: Subject, batch_rows: int, interval_ns: int, job: Job) -> None:
     numbers = map(str, (job.count, batch_rows, interval_ns))
     job.run_instead(
-        [sys.executable, "-m", "benchmarks.scoring.bare_loop", subject.model, str(job.file), *numbers]
+        [sys.executable, "-m", "benchmarks.scoring.bare_loop", subject.model, str(job.file), *numbers],
+        KEPT_MEMORY,  # as our process has it: else the bound would be lower than what it bounds
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.scoring.contenders import BARE, HTTP, MAP, OURS, PANDAS, SQL
+from benchmarks.contenders import MAP, PANDAS
+from benchmarks.scoring.contenders import BARE, HTTP, OURS, SQL
 from benchmarks.scoring.models import FLIGHTS, HEAVIER
 from benchmarks.targets import judged
 

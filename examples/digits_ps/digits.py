@@ -14,7 +14,6 @@ from typing import Any
 DEFAULT_FOLDER = Path(__file__).parents[2] / "data" / "digits"
 TRAIN_FILES = 12
 TEST_ROWS = 360
-TRAIN_ROWS = 1797 - TEST_ROWS
 SIDE = 8
 """Pixels."""
 DARKEST = 16.0

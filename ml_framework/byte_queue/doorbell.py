@@ -97,10 +97,6 @@ class Doorbell:
             raise PeerLost("the process at the other end has gone without closing the queue")
         return True
 
-    def fileno(self) -> int:
-        """The socket's descriptor, for a selector."""
-        return self._socket.fileno()
-
     def close(self) -> None:
         """Close this end; the peer hears that it is gone."""
         self._socket.close()

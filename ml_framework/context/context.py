@@ -59,7 +59,8 @@ class NodeContext:
         local_world_size: how many of them run on this host.
         attempt: how often this node was started before.
         params: what the job passed to the runner.
-        device: where to compute; a string, or what the framework has for it.
+        device: where to compute: ``gpu`` where the node has one to itself (`Resources(gpu=1)`), else ``cpu``,
+            or what the framework has for that.
         schema: the input's columns, names and types, in order; empty without input.
         addresses: role to ``host:port`` of each of its nodes, in order of index.
         bind_host: where this node listens, for a server of its own: a name or an address, without brackets.

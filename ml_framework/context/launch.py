@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,7 +43,7 @@ class Launch:
     `entrypoint` is ``module:function``, or None where `callable_file` holds a cloudpickled callable.
     `context` is the ``module:class`` of the `NodeContext` that user code gets. `restored` is the number of
     pieces of checkpointed state that come through the in-queue before anything else. `board` is a folder for
-    what user code logs, None for none.
+    what user code logs, None for none. `device` is ``gpu`` where the node has one to itself.
     """
 
     job_name: str
@@ -62,13 +62,12 @@ class Launch:
     descriptors: Descriptors
     entrypoint: str | None = None
     callable_file: str | None = None
-    device: str = "cpu"
+    device: Literal["cpu", "gpu"] = "cpu"
     addresses: Mapping[str, list[str]] = field(default_factory=dict)
     input_layout: Mapping[str, Any] | None = None
     output_layout: Mapping[str, Any] | None = None
     codec: str = "columns"
     max_delay_s: float = 0.02
-    max_rows: int = 1024
     restored: int = 0
     board: str | None = None
 

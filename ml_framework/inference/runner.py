@@ -23,7 +23,7 @@ _FUNCTIONS = ("factory", "preprocess", "postprocess")
 _COLUMNS = ("answers", "carried", "version", "announced", "error")
 
 
-_KEPT_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(256 << 20)}
+KEPT_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(256 << 20)}
 """For glibc: what a batch has needed is kept for the next one.
 
 Else each array of more than 128 KiB is asked of the system and given back, and its pages are cleared: a third
@@ -91,7 +91,7 @@ class InferenceRunner(PythonRunner):
     def environment(self, attempt: Attempt) -> Mapping[str, str]:
         """The variables of the process; what the user gave in `env` wins."""
         threads = {THREADS_VARIABLE: str(threads_of(attempt, self.threads))}
-        return {**threads, **_KEPT_MEMORY, **super().environment(attempt)}
+        return {**threads, **KEPT_MEMORY, **super().environment(attempt)}
 
     def __post_init__(self) -> None:
         if bool(self.inputs) == (self.preprocess is not None):

@@ -13,7 +13,6 @@ from google.protobuf.message import DecodeError
 from ml_framework.errors import LogUnavailable, ProtocolError, StateMachineError
 from ml_framework.master.executor import Conversation
 from ml_framework.rpc import messages
-from ml_framework.rpc._generated import application_master_pb2 as pb
 from ml_framework.rpc._generated.application_master_pb2_grpc import ApplicationMasterServicer
 from ml_framework.rpc.channel import ADMITTED
 from ml_framework.spec import NodeId
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from ml_framework.master.executor import Executor
+    from ml_framework.rpc._generated import application_master_pb2 as pb
 
 _log = logging.getLogger(__name__)
 
@@ -67,11 +67,6 @@ class Service(ApplicationMasterServicer):  # type: ignore[misc]  # generated wit
         except LogUnavailable as error:
             await context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
         return messages.piece_to_message(piece)
-
-    async def Stop(self, _request: Any, _context: Any) -> pb.StopReply:  # noqa: N802 - name in the proto
-        """Stop the cluster in good order; answers at once."""
-        self._executor.stop()
-        return pb.StopReply()
 
     async def _listen(self, requests: AsyncIterator[Any], conversation: Conversation) -> None:
         try:

@@ -99,10 +99,6 @@ class NodeStore:
         """Begin anew at `now_s` to count everybody's silence."""
         self._facts = {node: replace(facts, heard_s=now_s) for node, facts in self._facts.items()}
 
-    def facts(self, node: NodeId) -> Facts | None:
-        """What is known of the node's latest life, None before it registered."""
-        return self._facts.get(node)
-
     def series(self, node: NodeId, after: int) -> Series | None:
         """The samples of `node` behind its first `after` ones, None where it has none."""
         return self._samples[node].after(after) if node in self._samples else None

@@ -15,6 +15,7 @@ import cloudpickle
 
 from ml_framework.codec.layout import DTYPES, Block
 from ml_framework.config import to_json
+from ml_framework.node.queue_sizes import LARGEST_QUEUE_BYTES, SMALLEST_QUEUE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
 _KILL_MARGIN_MS = 3_000
 """What a guarded process gets beyond its own grace before it is killed from outside."""
-_SMALLEST_QUEUE_BYTES = 1 << 18
-_LARGEST_QUEUE_BYTES = 1 << 26
 _FRAMES_IN_A_QUEUE = 8
 _BYTES_OF_A_STRING = 32
 
@@ -99,10 +98,10 @@ def pickled(value: object) -> str:
 def queue_bytes(layout: Layout | None) -> int:
     """Capacity of a queue for frames of `layout`: eight full frames, rounded up to a power of two."""
     if layout is None:
-        return _SMALLEST_QUEUE_BYTES
+        return SMALLEST_QUEUE_BYTES
     row = sum(max(len(block.fields), block.width) * _bytes_of_a_value(block) for block in layout.blocks)
     wanted = 1 << (row * layout.max_rows * _FRAMES_IN_A_QUEUE).bit_length()
-    return min(max(wanted, _SMALLEST_QUEUE_BYTES), _LARGEST_QUEUE_BYTES)
+    return min(max(wanted, SMALLEST_QUEUE_BYTES), LARGEST_QUEUE_BYTES)
 
 
 def _bytes_of_a_value(block: Block) -> int:

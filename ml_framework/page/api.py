@@ -30,7 +30,6 @@ PIECE_BYTES = 64 * 1024
 
 _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _FIRST = "index.html"
-_INDEX = re.compile("[0-9]{1,9}")
 _OFFSET = re.compile("-?[0-9]{1,18}")
 
 
@@ -98,8 +97,10 @@ class _Api:
 
 
 def _node(request: Request) -> NodeId | None:
-    role, _, index = request.query_params.get("node", "").rpartition("/")
-    return NodeId(role, int(index)) if _INDEX.fullmatch(index) else None
+    try:
+        return NodeId.parse(request.query_params.get("node", ""))
+    except ValueError:
+        return None
 
 
 def _number(request: Request, name: str, default: int) -> int | None:

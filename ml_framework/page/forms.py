@@ -24,9 +24,28 @@ def status(view: View, began_s: float) -> dict[str, Any]:
         "restarts": cluster.restarts,
         "began_s": began_s,
         "now_s": time.time(),
-        "nodes": [_node(node) for node in cluster.nodes],
+        "nodes": list(map(node, cluster.nodes)),
         "transitions": [vars(transition) for transition in view.transitions()],
         "edges": view.edges(),
+    }
+
+
+def node(found: NodeStatus) -> dict[str, Any]:
+    """A node as it is now."""
+    return {
+        "node": found.node.path,
+        "name": str(found.node),
+        "role": found.node.role,
+        "index": found.node.index,
+        "state": found.state.value,
+        "attempt": found.token.attempt,
+        "address": found.address,
+        "pid": found.pid,
+        "heartbeat_age_s": found.heartbeat_age_s,
+        "log_dir": found.log_dir,
+        "measured": {name: _finite(value) for name, value in found.measured.items()},
+        "numbers": {name: _finite(value) for name, value in found.numbers.items()},
+        "ends": [_end(end) for end in found.ends],
     }
 
 
@@ -51,24 +70,6 @@ def piece(found: LogPiece) -> dict[str, Any]:
         "next": found.offset + len(found.text) - len(rest),
         "size": found.size,
         "path": found.path,
-    }
-
-
-def _node(node: NodeStatus) -> dict[str, Any]:
-    return {
-        "node": f"{node.node.role}/{node.node.index}",
-        "name": str(node.node),
-        "role": node.node.role,
-        "index": node.node.index,
-        "state": node.state.value,
-        "attempt": node.token.attempt,
-        "address": node.address,
-        "pid": node.pid,
-        "heartbeat_age_s": node.heartbeat_age_s,
-        "log_dir": node.log_dir,
-        "measured": {name: _finite(value) for name, value in node.measured.items()},
-        "numbers": {name: _finite(value) for name, value in node.numbers.items()},
-        "ends": [_end(end) for end in node.ends],
     }
 
 

@@ -1,8 +1,8 @@
 """The client's end of the application master's service.
 
-`MasterClient` is for an asyncio loop (the agent, the tests), `MasterConnection` for a plain thread (the
-client in the terminal). Whoever finds no AM gets `MasterUnreachable`, with host, port and the time waited;
-whoever is not understood by it gets `ProtocolError`.
+`MasterClient` is for a node, on the asyncio loop of its agent, `MasterConnection` for whoever looks on, in a
+plain thread. Whoever finds no AM gets `MasterUnreachable`, with host, port and the time waited; whoever is
+not understood by it gets `ProtocolError`.
 """
 
 from __future__ import annotations
@@ -76,13 +76,9 @@ class Attendance:
         except grpc.aio.AioRpcError as error:
             raise _translated(error.code(), error.details(), self._address) from error
 
-    async def close(self) -> None:
-        """Break the conversation off; the AM counts a node that has not ended as lost. Idempotent."""
-        self._call.cancel()
-
 
 class MasterClient:
-    """The AM at one address, for use on an asyncio loop; an async context manager.
+    """The AM at one address, for a node, on an asyncio loop; an async context manager.
 
     Args:
         address: ``host:port``.
@@ -96,15 +92,16 @@ class MasterClient:
         self._metadata = _metadata(token)
         self._channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
         self._stub = ApplicationMasterStub(self._channel)
+        self._call: Any = None
 
     async def attend(self) -> Attendance:
-        """Open a node's conversation, whose first event must be `wire.Registered`.
+        """Open the node's one conversation, whose first event must be `wire.Registered`.
 
         Raises:
             MasterUnreachable: the AM did not answer within `connect`.
             ProtocolError: it does not admit this node.
         """
-        call = self._stub.Attend(metadata=self._metadata, wait_for_ready=True)
+        call = self._call = self._stub.Attend(metadata=self._metadata, wait_for_ready=True)
         try:
             async with asyncio.timeout(self._connect_s):
                 if ADMITTED not in tuple(await call.initial_metadata()):
@@ -114,21 +111,10 @@ class MasterClient:
             raise _silent(self.address, self._connect_s) from error
         return Attendance(call, self.address)
 
-    async def status(self) -> wire.ClusterStatus:
-        """The cluster as the AM sees it; raises `MasterUnreachable`."""
-        return messages.status_from_message(await self._ask(self._stub.GetStatus, pb.StatusRequest()))
-
-    async def log(self, node: NodeId, offset: int, limit: int) -> wire.LogPiece:
-        """A piece of what `node` has printed, see `MasterConnection.log`."""
-        request = messages.log_request(node, offset, limit)
-        return messages.piece_from_message(await self._ask(self._stub.GetLog, request))
-
-    async def stop(self) -> None:
-        """Ask the AM to stop the cluster in good order; raises `MasterUnreachable`."""
-        await self._ask(self._stub.Stop, pb.StopRequest())
-
     async def close(self) -> None:
-        """Close the channel and whatever conversation is left on it."""
+        """Break the conversation off; the AM counts a node that has not ended as lost. Idempotent."""
+        if self._call is not None:
+            self._call.cancel()  # the channel does not know all calls that are made on it
         await self._channel.close(None)
 
     async def __aenter__(self) -> Self:
@@ -138,14 +124,6 @@ class MasterClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
-
-    async def _ask(self, method: Any, request: Any) -> Any:
-        try:
-            return await method(
-                request, metadata=self._metadata, timeout=self._connect_s, wait_for_ready=True
-            )
-        except grpc.aio.AioRpcError as error:
-            raise _translated(error.code(), error.details(), self.address, self._connect_s) from error
 
 
 class MasterConnection:

@@ -247,7 +247,7 @@ class ClusterStatus:
 
     Args:
         job: the job's name.
-        state: INIT, RUNNING, FAILOVER, FINISHED, FAILED or STOPPED.
+        state: INIT, RUNNING, FAILOVER, STOPPING, FINISHED, FAILED or STOPPED.
         first_cause: why the job failed, None unless it has.
         restarts: restarts used so far.
         nodes: every node, in the order of the spec.

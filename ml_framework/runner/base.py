@@ -32,9 +32,7 @@ class Program:
         output_layout: the same of the frames to Flink, None without output.
         codec: name of the codec above the columns.
         max_delay_s: longest time that a row may wait for its frame to fill.
-        max_rows: rows of a full frame.
         python: interpreter of the user's process; None takes the agent's own.
-        restartable: processes may be restarted in place.
     """
 
     runner: Runner
@@ -42,9 +40,7 @@ class Program:
     output_layout: Mapping[str, Any] | None = None
     codec: str = "columns"
     max_delay_s: float = 0.02
-    max_rows: int = 1024
     python: str | None = None
-    restartable: bool = False
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from ml_framework.spec import NodeId
 
 PARTS = 4
-"""Files of a log at most: ``process.log``, and before that ``process.log.1``, ``process.log.2``, …"""
+"""Files of a log at most: ``worker-0.log``, and before that ``worker-0.log.1``, ``worker-0.log.2``, …"""
 
 
 def log_name(node: NodeId) -> str:

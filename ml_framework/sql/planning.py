@@ -43,13 +43,7 @@ def plan(request: Request) -> dict[str, Any]:
     frames = plan_layout(_schema("INPUT", request.input), groups, max_rows=request.max_batch)
     answers = plan_layout(outputs.schema, max_rows=request.max_batch)
     runner = _runner(request, frames, outputs)
-    program = Program(
-        runner,
-        frames.to_json(),
-        answers.to_json(),
-        max_delay_s=request.max_delay_ms / 1000,
-        max_rows=request.max_batch,
-    )
+    program = Program(runner, frames.to_json(), answers.to_json(), max_delay_s=request.max_delay_ms / 1000)
     config = JobConfig(log_dir=request.log_dir)
     return {
         **node_settings(

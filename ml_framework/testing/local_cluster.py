@@ -83,7 +83,7 @@ def python_role(
     runner = entrypoint if isinstance(entrypoint, Runner) else PythonRunner(entrypoint, params or {})
     runner.validate(name)
     spec = RoleSpec(name, parallelism, kind, restartable)
-    return LocalRole(spec, Program(runner, restartable=restartable, **program))
+    return LocalRole(spec, Program(runner, **program))
 
 
 class LocalCluster:

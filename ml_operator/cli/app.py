@@ -223,6 +223,6 @@ def stop(
 @app.command(epilog="Example: echo \"ADD JAR '$(mlflink jar)';\" > models.sql")
 def jar() -> None:
     """Print the path of the bridge jar, which SQL's ADD JAR takes."""
-    from ml_operator.bridge import jar_path
+    from ml_operator.jar import jar_path
 
     typer.echo(jar_path())

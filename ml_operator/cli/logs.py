@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import time
 from contextlib import ExitStack
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from ml_framework.rpc.channel import MasterConnection
     from ml_operator.followed import Read
 
-_NODE = re.compile(r"(?P<role>[a-z][\w-]*)(?:/(?P<index>\d+)|\[(?P<bracketed>\d+)\])")
 _PIECE_BYTES = 1 << 18
 _LINE_BYTES = 120
 """Of a line, as guessed for how much of the log's end to ask for."""
@@ -37,7 +35,7 @@ def show(word: str, node: str, address: str | None, *, lines: int, follow: bool)
         LogUnavailable: the node has no log yet, and nobody follows it.
         MasterUnreachable: the application master does not answer.
     """
-    wanted = parse(node)
+    wanted = _parsed(node)
     with _master(word, wanted, address) as master:
         try:
             piece = _tail(master.log, wanted, lines)
@@ -52,12 +50,11 @@ def show(word: str, node: str, address: str | None, *, lines: int, follow: bool)
             typer.echo(f"mlflink: {node} has printed nothing yet", err=True)
 
 
-def parse(node: str) -> NodeId:
-    """The node that ``role/index`` or ``role[index]`` names."""
-    found = _NODE.fullmatch(node)
-    if found is None:
-        raise typer.BadParameter(f"{node!r} is no node: write role/index, such as worker/0")
-    return NodeId(found["role"], int(found["index"] or found["bracketed"]))
+def _parsed(node: str) -> NodeId:
+    try:
+        return NodeId.parse(node)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 def _master(word: str, node: NodeId, address: str | None) -> MasterConnection:
@@ -77,8 +74,8 @@ def _master(word: str, node: NodeId, address: str | None) -> MasterConnection:
                 stack.pop_all()
                 return master
             known += nodes
-    names = ", ".join(f"{other.role}/{other.index}" for other in known)
-    raise CommandFailed(f"the job {job.id} has no node {node.role}/{node.index}; it has {names}")
+    names = ", ".join(other.path for other in known)
+    raise CommandFailed(f"the job {job.id} has no node {node.path}; it has {names}")
 
 
 def _tail(read: Read, node: NodeId, lines: int) -> LogPiece:

@@ -13,6 +13,7 @@ import typer
 
 from ml_framework.errors import CommandFailed, PlanError
 from ml_operator.cli import flink
+from ml_operator.cli.script import check_script
 from ml_operator.planned import watched
 
 if TYPE_CHECKING:
@@ -37,8 +38,7 @@ def plan(script: str, arguments: Sequence[str], *, styles: Sequence[Style], clus
         CommandFailed: there is no such script, or it plans no cluster.
         typer.Exit: an error of the script's own, whose traceback was printed, or its exit.
     """
-    if not Path(script).is_file():
-        raise CommandFailed(f"there is no script {script}: name the program that plans the job")
+    check_script(script)
     with _nothing_submitted(_target(cluster)) as held, watched() as jobs, redirect_stdout(sys.stderr):
         _run(script, arguments, held)
     if not jobs:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
 from ml_framework.errors import CommandFailed
 from ml_operator.cli import flink
+from ml_operator.cli.script import check_script
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,8 +31,7 @@ def run(script: str, arguments: Sequence[str], cluster: str | None) -> NoReturn:
         CommandFailed: there is no such script, or no Flink to submit it with.
         typer.BadParameter: options for ``flink run``, and no cluster.
     """
-    if not Path(script).is_file():
-        raise CommandFailed(f"there is no script {script}: name the program that plans the job")
+    check_script(script)
     own, travels = _split(arguments)
     if cluster is not None:
         _submit(script, own, travels, cluster)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
+from ml_framework.page import forms
 from ml_operator.cli.jobs import find
 from ml_operator.cli.master import connect
 from ml_operator.cli.text import columns
@@ -60,10 +60,15 @@ def show(word: str, address: str | None, *, as_json: bool) -> None:
     job, clusters = find(word, address)
     statuses = [] if job.ended else [_status(job, cluster) for cluster in clusters]
     if as_json:
-        told = {"job": job.id, "name": job.name, "state": job.state, "clusters": list(map(asdict, statuses))}
-        typer.echo(json.dumps(told, indent=2))
+        told = {"job": job.id, "name": job.name, "state": job.state, "clusters": list(map(_form, statuses))}
+        typer.echo(json.dumps(told, indent=2, allow_nan=False))
     else:
         _print(job, statuses)
+
+
+def _form(status: ClusterStatus) -> dict[str, Any]:
+    """For JSON; a node is as the page's API has it."""
+    return {**vars(status), "nodes": list(map(forms.node, status.nodes))}
 
 
 def _status(job: Job, cluster: str) -> ClusterStatus:
@@ -105,15 +110,10 @@ def _told(status: ClusterStatus) -> Iterator[str]:
         yield f"cause: {status.first_cause}"
     yield columns([_HEAD, *map(_row, status.nodes)], indent=2)
     yield from _titled(
-        "numbers", (f"{name(node)}: {logged(node.numbers)}" for node in status.nodes if node.numbers)
+        "numbers", (f"{node.node.path}: {logged(node.numbers)}" for node in status.nodes if node.numbers)
     )
     yield from _titled("ended attempts", (line for node in status.nodes for line in _ends(node)))
     yield from _titled("history", status.history)
-
-
-def name(node: NodeStatus) -> str:
-    """As ``mlflink logs`` takes it."""
-    return f"{node.node.role}/{node.node.index}"
 
 
 def _titled(title: str, lines: Iterable[str]) -> Iterator[str]:
@@ -126,7 +126,7 @@ def _titled(title: str, lines: Iterable[str]) -> Iterator[str]:
 def _row(node: NodeStatus) -> tuple[str, ...]:
     measured = node.measured.get
     return (
-        name(node),
+        node.node.path,
         node.state,
         str(node.token.attempt),
         amount(measured("rows_in")),
@@ -146,7 +146,7 @@ def _ends(node: NodeStatus) -> Iterator[str]:
     for end in node.ends:
         when = time.strftime("%H:%M:%S", time.localtime(end.time_s))
         cause = f": {end.cause}" if end.cause else ""
-        yield f"{when} {name(node)} attempt {end.token.attempt} {end.outcome}{cause}"
+        yield f"{when} {node.node.path} attempt {end.token.attempt} {end.outcome}{cause}"
 
 
 def _colored(state: str) -> str:

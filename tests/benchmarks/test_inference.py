@@ -4,24 +4,28 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
+from unittest.mock import MagicMock
 
 import numpy as np
 import pandas as pd
 import psutil
 import pytest
 
+from benchmarks.contenders import MAP, PANDAS
 from benchmarks.measure import Bench
-from benchmarks.rows import PERIOD
+from benchmarks.rows import PERIOD, Shape
 from benchmarks.scoring import flights
 from benchmarks.scoring.bare_loop import truth
-from benchmarks.scoring.contenders import BARE, HTTP, MAP, OURS, PANDAS, SQL, Subject, paced, rated
+from benchmarks.scoring.contenders import BARE, HTTP, OURS, SQL, Subject, paced, rated
 from benchmarks.scoring.measure import run, subjects
 from benchmarks.scoring.models import FLIGHTS, HEAVIER, Alone, encode_row, encode_series
 from benchmarks.scoring.server import served
 from benchmarks.scoring.targets import figures, judge
+from ml_framework.inference.runner import KEPT_MEMORY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from benchmarks.contenders import Contender
 
@@ -57,6 +61,15 @@ def test_a_row_alone_and_a_batch_of_pandas_score_as_our_batches_do() -> None:
     }
     np.testing.assert_allclose(model(*encode_series(series)), expected, atol=1e-5)
     assert len(np.unique(expected)) > 0.99 * PERIOD  # a score tells which row it is of
+
+
+def test_the_bare_loop_keeps_memory_as_our_process_does(tmp_path: Path) -> None:
+    """It is the bound of what Flink costs, and nothing else may differ."""
+    subject = Subject(FLIGHTS, Shape(FLIGHTS, flights.COLUMNS), tmp_path, tmp_path, url="")
+    job = MagicMock(count=1, file=tmp_path / "receipt")
+    named(rated(subject), BARE).plan(job)
+    [(_, variables)] = [call.args for call in job.run_instead.call_args_list]
+    assert variables == KEPT_MEMORY
 
 
 @pytest.mark.flink

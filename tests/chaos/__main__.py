@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -57,6 +58,7 @@ def _run(arguments: argparse.Namespace) -> list[report.Record]:
     from chaos.cluster import Embedded, standalone  # noqa: PLC0415 - merging needs no Flink
     from chaos.run import run  # noqa: PLC0415
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C does it ends the cluster, too
     seeds = range(arguments.seed, arguments.seed + arguments.runs)
     folder = Path(arguments.report or tempfile.mkdtemp(prefix="chaos-")).resolve()
     folder.mkdir(parents=True, exist_ok=True)

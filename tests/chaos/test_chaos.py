@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import signal
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
+from chaos import __main__ as program
 from chaos import report
 from chaos.checks import violations
 from chaos.cluster import Embedded
@@ -18,6 +21,7 @@ from chaos.run import run
 from chaos.stage import Entry, Ordered, Stage
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -87,6 +91,34 @@ def test_the_journal_keeps_the_order_of_events(tmp_path: Path) -> None:
     assert [entry[0::2] for entry in entries] == [("start", 2), ("batch", 2), ("end", 2)]
     assert entries == sorted(entries, key=lambda entry: entry.time_s)
     assert isinstance(entries[0], Entry)
+
+
+@pytest.fixture
+def _deaf_to_sigterm() -> Iterator[None]:
+    """So that what does not handle it fails the test, and does not end it."""
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.usefixtures("_deaf_to_sigterm")
+def test_a_suite_that_is_terminated_ends_its_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one at Ctrl-C does."""
+    told: list[str] = []
+
+    @contextmanager
+    def standalone(_folder: Path) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            told.append("the cluster has ended")
+
+    monkeypatch.setattr("chaos.cluster.standalone", standalone)
+    monkeypatch.setattr("chaos.run.run", lambda *_: signal.raise_signal(signal.SIGTERM))
+    monkeypatch.setattr("sys.argv", ["chaos", "run", "--report", str(tmp_path)])
+    with pytest.raises(KeyboardInterrupt):
+        program.main()
+    assert told == ["the cluster has ended"]
 
 
 def test_reports_of_ranges_merge(tmp_path: Path) -> None:

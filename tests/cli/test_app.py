@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 import ml_operator
-from ml_operator import bridge
+from ml_operator import jar as bridge_jar
 from ml_operator.cli import flink, running
 from ml_operator.cli.app import app
 
@@ -69,6 +69,7 @@ def test_every_command_has_an_example(command: str) -> None:
         ["plan"],
         ["status"],
         ["logs", "job"],
+        ["logs", "job", "worker"],
         ["logs", "job", "worker/0", "--lines", "-1"],
         ["list", "--cluster", "http://localhost:8081"],
     ],
@@ -86,8 +87,15 @@ def test_the_jar_is_where_it_is_said_to_be() -> None:
     assert "org.mlonflink.sql.ModelFactory" in factories.split()
 
 
+def test_the_jar_is_found_where_pyflink_is_missing() -> None:
+    """Whoever adds it in the SQL client may have Flink's own distribution alone."""
+    code = "import sys; sys.modules['pyflink'] = None; from ml_operator.cli.app import main; main()"
+    done = python("-c", code, "jar")
+    assert done.stdout == f"{bridge_jar.jar_path()}\n", done.stderr
+
+
 def test_a_jar_that_was_not_built_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(bridge.resources, "files", lambda package: tmp_path)
+    monkeypatch.setattr(bridge_jar.resources, "files", lambda package: tmp_path)
     done = CliRunner().invoke(app, ["jar"])
     assert done.exit_code == 1
     assert done.stderr.startswith("mlflink: the bridge ml-on-flink.jar is not built: ")

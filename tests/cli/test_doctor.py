@@ -16,7 +16,6 @@ import pytest
 from support.environments import environment_with
 from typer.testing import CliRunner
 
-from ml_framework.node import settings
 from ml_operator.cli.app import app
 from ml_operator.cli.doctor import machine
 
@@ -45,6 +44,13 @@ def shared_memory(monkeypatch: pytest.MonkeyPatch, size_mib: int, free_mib: int)
 def _enough_shared_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that a small machine does not hide what a test is about."""
     shared_memory(monkeypatch, 1024, 1024)
+
+
+def test_nothing_is_imported_that_is_looked_for() -> None:
+    """Where it is missing, that is told."""
+    code = "import ml_operator.cli.doctor, sys; print({'pyflink', 'numpy', 'torch'} & sys.modules.keys())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout == "set()\n"
 
 
 def test_a_machine_that_lacks_nothing() -> None:
@@ -114,9 +120,6 @@ class TestSharedMemory:
         code, findings = doctor()
         assert code == 1
         assert findings["shared memory"]["remedy"].startswith("free some: see what lies in /dev/shm")
-
-    def test_its_need_is_that_of_the_largest_queues(self) -> None:
-        assert machine.LARGEST_QUEUE_BYTES == settings._LARGEST_QUEUE_BYTES
 
     @pytest.mark.skipif(os.geteuid() != 0, reason="mounts a tmpfs of its own")
     def test_a_real_one_of_64_mib(self) -> None:

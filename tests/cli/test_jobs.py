@@ -123,7 +123,7 @@ STATUS = ClusterStatus(
             Token(1, 1),
             NodeState.RUNNING,
             heartbeat_age_s=0.26,
-            numbers={"loss": 0.125},
+            numbers={"loss": 0.125, "ratio": float("nan")},
             measured=MEASURED,
             ends=(AttemptEnd(Token(0, 0), NodeState.FAILED, "ValueError: no", 0.0),),
         ),
@@ -149,7 +149,7 @@ class TestStatus:
         worker = "worker/0 running 2 1.23M – 10k – 50 % – 25 % – – 0.91 2.5 GB 0.3 s"
         assert " ".join(lines[5].split()) == worker
         assert " ".join(lines[6].split()) == "ps/0 absent 0" + 12 * " –"
-        assert "  worker/0: loss 0.125" in lines
+        assert "  worker/0: loss 0.125  ratio nan" in lines
         assert any(line.endswith("worker/0 attempt 0 failed: ValueError: no") for line in lines)
         assert lines[-2:] == ["history", "  INIT -> RUNNING: all registered"]
 
@@ -157,7 +157,13 @@ class TestStatus:
         told = json.loads(mlflink("status", "serve", "--json", "-c", three.address).stdout)
         assert (told["job"], told["name"], told["state"]) == (THIRD, "serve", "RUNNING")
         assert [cluster["state"] for cluster in told["clusters"]] == ["FAILOVER", "FAILOVER"]
-        assert told["clusters"][0]["nodes"][0]["measured"] == MEASURED
+        cluster = told["clusters"][0]
+        assert (cluster["job"], cluster["restarts"], cluster["page"]) == ("line", 2, STATUS.page)
+        assert cluster["history"] == ["INIT -> RUNNING: all registered"]
+        worker = cluster["nodes"][0]
+        assert (worker["node"], worker["attempt"], worker["measured"]) == ("worker/0", 2, MEASURED)
+        assert worker["numbers"] == {"loss": 0.125, "ratio": None}  # JSON has no NaN
+        assert worker["ends"][0]["cause"] == "ValueError: no"
         ended = json.loads(mlflink("status", SECOND, "--json", "-c", three.address).stdout)
         assert (ended["state"], ended["clusters"]) == ("FAILED", [])
 

@@ -6,7 +6,6 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import pytest
-import typer
 
 from ml_framework.errors import LogUnavailable, MasterUnreachable
 from ml_framework.rpc.wire import LogPiece
@@ -116,14 +115,3 @@ def test_what_is_followed_may_have_no_log_yet(
     logs.show("job", "worker/0", None, lines=5, follow=True)
     assert b"".join(written) == b"a\n"
     assert capsys.readouterr().err == "mlflink: the job's application master has ended\n"
-
-
-@pytest.mark.parametrize("node", ["worker/0", "worker[0]"])
-def test_nodes(node: str) -> None:
-    assert logs.parse(node) == NODE
-
-
-@pytest.mark.parametrize("node", ["worker", "worker/x", "/0", "worker[0", "Worker/0"])
-def test_no_nodes(node: str) -> None:
-    with pytest.raises(typer.BadParameter, match="is no node: write role/index"):
-        logs.parse(node)

@@ -18,6 +18,11 @@ def positive(batch: Any) -> Any:
     return (batch["x"],)
 
 
+def summed(batch: Any) -> Any:
+    """x, of a group of two integers."""
+    return (batch["f"].sum(1).astype("float32"),)
+
+
 def failing(batch: Any) -> Any:
     raise RuntimeError("the user's own words")
 

@@ -21,6 +21,7 @@ FAILURE = "org.mlonflink.node.NodeFailure"
 REMEDY = (
     ". To have such rows answered with null, add a STRING column to OUTPUT and name it by 'error-column'."
 )
+NO_PLACE = "column 'b' is null, a matrix holds null only as the NaN of FLOAT and DOUBLE: use COALESCE in SQL"
 
 
 @pytest.fixture
@@ -51,6 +52,29 @@ def test_refused_rows_come_with_nulls_and_the_reason(sql: Sql, line: Path) -> No
         (3, None, "the answer y is NaN"),
         (4, 7.5, None),
     ]
+
+
+def test_a_row_that_does_not_fit_its_group_is_refused_alone(sql: Sql, line: Path) -> None:
+    """A matrix of integers has no place for a null; nothing of that row goes to the process."""
+    sql.tables.execute_sql(
+        "CREATE TEMPORARY VIEW pairs AS SELECT id, CAST(v AS INT) AS a, CAST(w AS INT) AS b "
+        "FROM (VALUES (1, 1, 2), (2, 3, CAST(NULL AS INT)), (3, 4, 5)) AS rows_(id, v, w)"
+    )
+    options = {"groups": "f=a,b", "preprocess": "sql_programs:summed"}
+    sql.model(line, columns="a INT, b INT", output="y FLOAT, why STRING", error_column="why", **options)
+    assert collect(sql.query("id, y, why", table="pairs", columns="a, b")) == [
+        (1, 9.0, None),
+        (
+            2,
+            None,
+            NO_PLACE,
+        ),
+        (3, 27.0, None),
+    ]
+    sql.name = "strict"
+    sql.model(line, columns="a INT, b INT", **options)
+    told = why(sql, table="pairs", columns="a, b")
+    assert f"Caused by: model strict cannot take a row: {NO_PLACE}{REMEDY}" in told
 
 
 @pytest.mark.parametrize(

@@ -141,9 +141,12 @@ def test_a_job_goes_on_among_strangers(cluster: LocalCluster) -> None:
 async def _intrude(cluster: LocalCluster) -> None:
     for token in ("", "wrong", f"{cluster.token}and-more"):
         async with MasterClient(cluster.address, token) as stranger:
-            for call in (stranger.attend, stranger.status, stranger.stop):
+            for call in (
+                stranger.attend(),
+                asyncio.to_thread(fetch_status, cluster.address, token, ANSWER_S),
+            ):
                 with pytest.raises(ProtocolError, match="UNAUTHENTICATED"):
-                    await call()
+                    await call
     async with MasterClient(cluster.address, cluster.token) as left_over:
         attendance = await left_over.attend()
         node = NodeId("worker", 0)

@@ -16,14 +16,16 @@ import pytest
 from ml_framework.config import RestartPolicy, Timeouts
 from ml_framework.errors import MasterUnreachable, ProtocolError
 from ml_framework.master import MasterConfig, MasterServer, State
-from ml_framework.rpc.channel import MAX_MESSAGE_BYTES, Attendance, MasterClient
+from ml_framework.rpc.channel import MAX_MESSAGE_BYTES, Attendance, MasterClient, MasterConnection
 from ml_framework.rpc.messages import status_from_json
 from ml_framework.rpc.wire import (
     Abort,
+    ClusterStatus,
     Ended,
     Failure,
     Finish,
     Heartbeat,
+    LogPiece,
     NodeCommand,
     NodeState,
     Outcome,
@@ -56,8 +58,7 @@ def tell(story: Story, *roles: RoleSpec, restart: RestartPolicy | None = None, *
 
     async def run() -> None:
         async with asyncio.timeout(LIMIT_S), MasterServer(config, announced.append) as server:
-            async with Master(server) as master:
-                await story(master)
+            await story(Master(server))
             if len(announced) > 1:
                 await server.run()
 
@@ -66,19 +67,26 @@ def tell(story: Story, *roles: RoleSpec, restart: RestartPolicy | None = None, *
     return announced[1:]
 
 
-class Master(MasterClient):
-    """A client of the AM under test, that can play nodes."""
+class Master:
+    """The AM under test, as its nodes and whoever looks on see it."""
 
-    def __init__(self, server: MasterServer, token: str = SECRET) -> None:
-        super().__init__(server.address, token)
+    def __init__(self, server: MasterServer) -> None:
         self.server = server
 
     @asynccontextmanager
     async def node(self, node: NodeId, token: Token | None = None) -> AsyncIterator[Node]:
-        played = Node(await self.attend(), node)
-        await played.register(token or Token())
-        yield played
-        await played.attendance.close()
+        async with MasterClient(self.server.address, SECRET) as client:
+            played = Node(await client.attend(), node)
+            await played.register(token or Token())
+            yield played
+
+    async def status(self, secret: str = SECRET) -> ClusterStatus:
+        with MasterConnection(self.server.address, secret, LIMIT_S) as connection:
+            return await asyncio.to_thread(connection.status)
+
+    async def log(self, secret: str) -> LogPiece:
+        with MasterConnection(self.server.address, secret, LIMIT_S) as connection:
+            return await asyncio.to_thread(connection.log, W0, 0, 1)
 
     async def until(self, state: State) -> None:
         """Return when the AM's outcome is `state`."""
@@ -226,8 +234,8 @@ def test_a_request_to_stop_ends_the_job_in_good_order() -> None:
 
     async def story(master: Master) -> None:
         async with master.node(W0) as first, master.node(W1) as second:
-            await master.stop()
-            await master.stop()
+            master.server.stop()
+            master.server.stop()
             for node in (first, second):
                 commands = [await node.hear()]
                 if isinstance(commands[0], Start):
@@ -259,13 +267,13 @@ def test_an_unwelcome_node_is_refused_and_its_stream_closed(token: Token) -> Non
 
 @pytest.mark.parametrize("secret", ["", "wrong", "the-secret-and-more"])
 def test_without_the_token_nothing_is_said_or_done(secret: str) -> None:
-    """Neither attend, nor status, nor stop."""
+    """Neither attend, nor status, nor log."""
 
     async def story(master: Master) -> None:
-        async with Master(master.server, secret) as stranger:
-            for call in (stranger.attend, stranger.status, stranger.stop):
+        async with MasterClient(master.server.address, secret) as stranger:
+            for call in (stranger.attend(), master.status(secret), master.log(secret)):
                 with pytest.raises(ProtocolError, match="UNAUTHENTICATED") as refusal:
-                    await call()
+                    await call
                 assert SECRET not in str(refusal.value)
         assert (await master.status()).state == "INIT"
 
@@ -274,7 +282,7 @@ def test_without_the_token_nothing_is_said_or_done(secret: str) -> None:
 
 async def _attend_with(master: Master, *messages: bytes) -> grpc.StatusCode:
     """Send raw bytes to Attend and return how the AM ended it."""
-    async with grpc.aio.insecure_channel(master.address) as channel:
+    async with grpc.aio.insecure_channel(master.server.address) as channel:
         metadata = (("authorization", f"Bearer {SECRET}"),)
         call = channel.stream_stream("/mlonflink.ApplicationMaster/Attend")(metadata=metadata)
         for message in messages:
@@ -321,12 +329,9 @@ def test_an_am_that_goes_away_is_noticed_by_its_nodes() -> None:
 
     async def run() -> None:
         server = MasterServer(MasterConfig(JobSpec("job", (FIXED_WORKERS,)), SECRET), lambda _: None)
-        async with server, asyncio.timeout(LIMIT_S):
-            master = Master(server)
-            async with master.node(W0) as node:
-                await server.__aexit__()
-                with pytest.raises(MasterUnreachable, match=server.address):
-                    await node.hear()
-            await master.close()
+        async with server, asyncio.timeout(LIMIT_S), Master(server).node(W0) as node:
+            await server.__aexit__()
+            with pytest.raises(MasterUnreachable, match=server.address):
+                await node.hear()
 
     asyncio.run(run())

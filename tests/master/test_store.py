@@ -81,10 +81,9 @@ def test_the_status_holds_so_many_numbers() -> None:
         {f"n{place}": 2.0 for place in range(1000)},
         {"loss": 3.0},
     )
-    facts = store.facts(NODE)
-    assert facts is not None
-    assert list(facts.numbers) == ["loss", *(f"n{place}" for place in range(NUMBERS - 1))]
-    assert facts.numbers["loss"] == 3.0
+    [status] = store.status(Snapshot.of(JOB, Timeouts(), RestartPolicy()), 1.0).nodes
+    assert list(status.numbers) == ["loss", *(f"n{place}" for place in range(NUMBERS - 1))]
+    assert status.numbers["loss"] == 3.0
 
 
 @pytest.mark.parametrize(

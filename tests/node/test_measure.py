@@ -220,7 +220,7 @@ def measured(stage, name: str) -> float:
 
 
 def test_a_closed_level_keeps_no_memory(queue: int) -> None:
-    name = os.readlink(f"/proc/self/fd/{queue}")
+    name = str(Path(f"/proc/self/fd/{queue}").readlink())
     level = Level(queue)
     assert name in Path("/proc/self/maps").read_text()
     level.close()

@@ -25,7 +25,7 @@ def attempt(runner: PythonRunner, directory: Path) -> Attempt:
         number=1,
         parallelism=3,
         cluster=ClusterSpec(addresses),
-        program=Program(runner, codec="json", max_rows=7),
+        program=Program(runner, codec="json", max_delay_s=0.5),
         job_name="job",
         job_id="17",
         host=Host("a"),
@@ -63,7 +63,7 @@ def test_the_launch_holds_all_that_the_process_needs(tmp_path):
         entrypoint=HAPPY,
         addresses={"ps": ["a:1"], "worker": ["a:2", "b:3", "a:4"]},
         codec="json",
-        max_rows=7,
+        max_delay_s=0.5,
         restored=2,
     )
 

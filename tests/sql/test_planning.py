@@ -64,7 +64,7 @@ def test_an_agent_reads_its_assignment(request_of: Make, assigned: Assigned, tmp
     assert (assignment.job_name, str(assignment.node)) == ("delay", "model[1]")
     assert assignment.log_dir == tmp_path
     program = assignment.program
-    assert (program.max_rows, program.max_delay_s, program.restartable) == (64, 0.03, False)
+    assert program.max_delay_s == 0.03
     assert (program.input_layout, program.output_layout) == (
         settings["input_layout"],
         settings["output_layout"],

@@ -24,7 +24,8 @@ from ml_operator import AMConfig, JobConfig, MLJob
 PROGRAMS = str(Path(__file__).parents[1] / "flink")
 
 
-SESSION = ("ML_ON_FLINK_TESTS", os.environ.setdefault("ML_ON_FLINK_TESTS", uuid.uuid4().hex))
+_SESSION = f"ML_ON_FLINK_TESTS_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
+SESSION = (_SESSION, os.environ.setdefault(_SESSION, uuid.uuid4().hex))
 """Every process that these tests start inherits this variable, which tells it from those of other tests."""
 
 

@@ -11,7 +11,7 @@ import pytest
 from ml_framework.config import RestartPolicy, Timeouts
 from ml_framework.master import MasterConfig, MasterServer
 from ml_framework.rpc import channel
-from ml_framework.rpc.channel import MasterClient
+from ml_framework.rpc.channel import MasterClient, MasterConnection
 from ml_framework.rpc.wire import (
     ClusterStatus,
     Ended,
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from ml_framework.rpc.channel import Attendance
 
 SECRET = "the-job's-secret"
+_LIMIT_S = 10
 
 _CHANNEL_OPTIONS = (*channel.CHANNEL_OPTIONS, ("grpc.use_local_subchannel_pool", 1))
 """Each node has a connection of its own, as in a process of its own: the AM allows few calls on one."""
@@ -44,10 +45,11 @@ _CHANNEL_OPTIONS = (*channel.CHANNEL_OPTIONS, ("grpc.use_local_subchannel_pool",
 class PlayedNode:
     """A node that does what it is told, as far as nothing runs: it starts, comes again, and reads its log."""
 
-    def __init__(self, node: NodeId, attendance: Attendance) -> None:
+    def __init__(self, node: NodeId, agent: MasterClient, attendance: Attendance) -> None:
         self.node = node
         self.token = Token()
         self.log = b""
+        self._agent = agent
         self._attendance = attendance
         self._sending = asyncio.Lock()
 
@@ -72,7 +74,7 @@ class PlayedNode:
 
     async def leave(self) -> None:
         """Break the conversation off."""
-        await self._attendance.close()
+        await self._agent.close()
 
     async def _send(self, event: NodeEvent) -> None:
         async with self._sending:
@@ -105,11 +107,11 @@ class PlayedCluster:
         announced: what the AM has announced.
     """
 
-    def __init__(self, server: MasterServer, client: MasterClient, announced: list[Any]) -> None:
+    def __init__(self, server: MasterServer, master: MasterConnection, announced: list[Any]) -> None:
         self.server = server
         self.announced = announced
         self.nodes: list[PlayedNode] = []
-        self._client = client
+        self._master = master
 
     @classmethod
     @asynccontextmanager
@@ -120,13 +122,13 @@ class PlayedCluster:
         config = MasterConfig(job, SECRET, Timeouts(), RestartPolicy(**restart), page=page)  # type: ignore[arg-type]
         async with AsyncExitStack() as stack:
             server = await stack.enter_async_context(MasterServer(config, announced.append))
-            client = await stack.enter_async_context(MasterClient(server.address, SECRET))
-            cluster = cls(server, client, announced)
+            master = stack.enter_context(MasterConnection(server.address, SECRET, _LIMIT_S))
+            cluster = cls(server, master, announced)
             patch = stack.enter_context(pytest.MonkeyPatch.context())
             patch.setattr(channel, "CHANNEL_OPTIONS", _CHANNEL_OPTIONS)
             for node in job.nodes:
                 agent = await stack.enter_async_context(MasterClient(server.address, SECRET))
-                played = PlayedNode(node, await agent.attend())
+                played = PlayedNode(node, agent, await agent.attend())
                 task = asyncio.create_task(played.obey())
                 stack.callback(task.cancel)
                 cluster.nodes.append(played)
@@ -135,10 +137,10 @@ class PlayedCluster:
 
     async def status(self) -> ClusterStatus:
         """As clients get it."""
-        return await self._client.status()
+        return await asyncio.to_thread(self._master.status)
 
     async def until(self, holds: Callable[[ClusterStatus], object]) -> None:
         """Return when `holds` of the status."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(_LIMIT_S):
             while not holds(await self.status()):
                 await asyncio.sleep(0.01)

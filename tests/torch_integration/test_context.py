@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -118,3 +119,20 @@ def test_the_echo_of_a_lost_rank_is_recognised(monkeypatch: pytest.MonkeyPatch) 
     runner = TorchRunner("module:function")
     assert runner.is_collateral({"type": type(lost.value).__qualname__, "message": str(lost.value)})
     assert not runner.is_collateral({"type": "RuntimeError", "message": "shapes cannot be multiplied"})
+
+
+@pytest.mark.parametrize("seen", [True, False])
+def test_a_gpu_of_its_own_is_the_device(
+    node: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, *, seen: bool
+) -> None:
+    """Where torch sees none, the node fails before anything is computed on the CPU by mistake."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: seen)
+    context = node().context
+    context._launch = replace(context._launch, device="gpu")
+    if seen:
+        assert context._device() == torch.device("cuda", 0)
+    else:
+        with pytest.raises(
+            RuntimeError, match=r"worker has a GPU for each node, and torch .* sees none here"
+        ):
+            context._device()

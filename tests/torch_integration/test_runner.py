@@ -24,9 +24,14 @@ def environment(
     runner: TorchRunner, index: int, *addresses: str, gpus: tuple[str, ...] = ()
 ) -> dict[str, str]:
     """The variables of node `index` of a role at `addresses`, with GPUs of its own."""
+    return dict(runner.environment(attempt_of(runner, index, *addresses, gpus=gpus)))
+
+
+def attempt_of(runner: TorchRunner, index: int, *addresses: str, gpus: tuple[str, ...] = ()) -> Attempt:
+    """That of node `index`."""
     host = addresses[index].rpartition(":")[0]
     cluster = ClusterSpec({"worker": addresses, "ps": (f"{host}:1",)})
-    attempt = Attempt(
+    return Attempt(
         node=NodeId("worker", index),
         number=0,
         parallelism=len(addresses),
@@ -41,7 +46,6 @@ def environment(
         python="python",
         gpus=gpus,
     )
-    return dict(runner.environment(attempt))
 
 
 def test_planning_imports_neither_torch_nor_flink() -> None:
@@ -66,6 +70,18 @@ def test_ranks_with_gpus_of_their_own_use_nccl_for_what_is_on_them() -> None:
     assert environment(TorchRunner("m:f"), 0, "a:1", gpus=("3",))[name] == "cpu:gloo,cuda:nccl"
     assert environment(TorchRunner("m:f"), 0, "a:1")[name] == "gloo"
     assert environment(TorchRunner("m:f", backend="gloo"), 0, "a:1", gpus=("3",))[name] == "gloo"
+
+
+def test_a_node_is_told_whether_it_has_a_gpu() -> None:
+    runner = TorchRunner("m:f")
+    assert runner.launch(attempt_of(runner, 0, "a:1", gpus=("3",))).device == "gpu"
+    assert runner.launch(attempt_of(runner, 0, "a:1")).device == "cpu"
+
+
+def test_the_master_of_ipv6_has_no_brackets() -> None:
+    """A resolver takes none."""
+    found = environment(TorchRunner("m:f"), 1, "[fd00::1]:5", "[fd00::2]:6")
+    assert (found["MASTER_ADDR"], found["MASTER_PORT"]) == ("fd00::1", "5")
 
 
 def test_the_usual_variables_describe_the_role() -> None:

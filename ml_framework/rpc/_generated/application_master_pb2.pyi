@@ -280,11 +280,3 @@ class AttemptEnd(_message.Message):
     cause: str
     time_s: float
     def __init__(self, token: _Optional[_Union[Token, _Mapping]] = ..., outcome: _Optional[str] = ..., cause: _Optional[str] = ..., time_s: _Optional[float] = ...) -> None: ...
-
-class StopRequest(_message.Message):
-    __slots__ = ()
-    def __init__(self) -> None: ...
-
-class StopReply(_message.Message):
-    __slots__ = ()
-    def __init__(self) -> None: ...

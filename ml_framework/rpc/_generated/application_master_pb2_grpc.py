@@ -54,11 +54,6 @@ class ApplicationMasterStub(object):
                 request_serializer=application__master__pb2.LogRequest.SerializeToString,
                 response_deserializer=application__master__pb2.LogPiece.FromString,
                 _registered_method=True)
-        self.Stop = channel.unary_unary(
-                '/mlonflink.ApplicationMaster/Stop',
-                request_serializer=application__master__pb2.StopRequest.SerializeToString,
-                response_deserializer=application__master__pb2.StopReply.FromString,
-                _registered_method=True)
 
 
 class ApplicationMasterServicer(object):
@@ -86,13 +81,6 @@ class ApplicationMasterServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def Stop(self, request, context):
-        """Asks the AM to stop the cluster in good order.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
 
 def add_ApplicationMasterServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -110,11 +98,6 @@ def add_ApplicationMasterServicer_to_server(servicer, server):
                     servicer.GetLog,
                     request_deserializer=application__master__pb2.LogRequest.FromString,
                     response_serializer=application__master__pb2.LogPiece.SerializeToString,
-            ),
-            'Stop': grpc.unary_unary_rpc_method_handler(
-                    servicer.Stop,
-                    request_deserializer=application__master__pb2.StopRequest.FromString,
-                    response_serializer=application__master__pb2.StopReply.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -198,33 +181,6 @@ class ApplicationMaster(object):
             '/mlonflink.ApplicationMaster/GetLog',
             application__master__pb2.LogRequest.SerializeToString,
             application__master__pb2.LogPiece.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def Stop(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/mlonflink.ApplicationMaster/Stop',
-            application__master__pb2.StopRequest.SerializeToString,
-            application__master__pb2.StopReply.FromString,
             options,
             channel_credentials,
             insecure,

@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING
 
 from ml_framework.errors import CommandFailed
 from ml_operator.cli.doctor.finding import fine, problem, warning
-from ml_operator.rest import Rest
+from ml_operator.rest import Rest, starts_task_managers
 
 if TYPE_CHECKING:
     from ml_operator.cli.doctor.finding import Finding
 
 _VERSION = "2.3."
-_ON_DEMAND = ("kubernetes.", "yarn.")
-"""Prefixes of options of a cluster that starts TaskManagers when a job needs them."""
 
 
 def cluster(address: str) -> list[Finding]:
@@ -21,7 +19,7 @@ def cluster(address: str) -> list[Finding]:
     try:
         rest = Rest(address)
         overview = rest.get("overview")
-        on_demand = any(entry["key"].startswith(_ON_DEMAND) for entry in rest.get("jobmanager/config"))
+        on_demand = starts_task_managers(entry["key"] for entry in rest.get("jobmanager/config"))
     except CommandFailed as error:
         return [problem("cluster", f"{error}", "start it (start-cluster.sh), or name another address")]
     return [_version(overview["flink-version"]), _slots(overview, on_demand=on_demand), _unseen()]

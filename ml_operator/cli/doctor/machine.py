@@ -9,14 +9,13 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ml_framework.node.queue_sizes import LARGEST_QUEUE_BYTES
 from ml_operator.cli.doctor.finding import fine, problem, warning
 
 if TYPE_CHECKING:
     from ml_operator.cli.doctor.finding import Finding
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - looked at, not written to
-LARGEST_QUEUE_BYTES = 1 << 26
-"""Of a queue that is given no size (`ml_framework.node.settings`, which needs numpy)."""
 _NODE_BYTES = 2 * LARGEST_QUEUE_BYTES
 _SPARE = 2
 """As much again as its queues is left to others, or a node takes the temporary folder for them."""

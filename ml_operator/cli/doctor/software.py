@@ -7,12 +7,13 @@ import os
 import re
 import subprocess
 import sys
-from importlib import metadata, resources
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ml_operator.cli import flink
 from ml_operator.cli.doctor.finding import fine, problem, warning
+from ml_operator.jar import place
 
 if TYPE_CHECKING:
     from ml_operator.cli.doctor.finding import Finding
@@ -89,7 +90,7 @@ def flink_itself() -> Finding:
 
 def bridge() -> Finding:
     """Whether the bridge's jar was built."""
-    jar = resources.files("ml_operator") / "jars" / "ml-on-flink.jar"
+    jar = place()
     if jar.is_file():
         return fine("bridge", str(jar))
     return problem("bridge", f"{jar} is not there.", "run make in the sources, or install a wheel")

@@ -104,17 +104,6 @@ public final class Producer implements AutoCloseable {
         begun = null;
     }
 
-    /** Puts a control frame into the queue, whose payload is {@code number}; false when there is no room. */
-    public boolean offerNumber(int kind, long number) {
-        ByteBuffer payload = claim(kind, Long.BYTES);
-        if (payload == null) {
-            return false;
-        }
-        payload.putLong(0, number);
-        commit();
-        return true;
-    }
-
     /**
      * To be called before sleeping: says that this end waits for room, then looks again.
      *

@@ -60,7 +60,8 @@ public final class Tool {
             Producer producer = new Producer(file, silent);
             Consumer consumer = new Consumer(file, silent);
             producer.offer(FrameKind.BATCH, pattern(0, 1000));
-            producer.offerNumber(FrameKind.WATERMARK, -2);
+            producer.claim(FrameKind.WATERMARK, Long.BYTES).putLong(0, -2);
+            producer.commit();
             producer.offer(FrameKind.BATCH, pattern(1, 1024));
             producer.offer(FrameKind.BATCH, pattern(2, 900));
             for (int i = 0; i < 3; i++) {
