@@ -22,8 +22,16 @@ def told_by_processes(secret: str, pids: Iterable[int]) -> list[str]:
         f"{process.pid} {file}"
         for process in with_children.values()
         for file in ("cmdline", "environ")
-        if secret.encode() in Path(f"/proc/{process.pid}/{file}").read_bytes()
+        if secret.encode() in _shown(process.pid, file)
     ]
+
+
+def _shown(pid: int, file: str) -> bytes:
+    """Nothing of a process that has ended meanwhile."""
+    try:
+        return Path(f"/proc/{pid}/{file}").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
 
 
 def told_by_files(secret: str, folders: Iterable[Path]) -> list[Path]:
