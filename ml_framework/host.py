@@ -72,6 +72,17 @@ class Host:
         )
 
 
+def host_of(address: str) -> str:
+    """The host of ``host:port`` as it is written there, an IPv6 address in brackets."""
+    return address.rpartition(":")[0]
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """Host and port of ``host:port`` as the system takes them, an IPv6 address without brackets."""
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
 def family_of(host: str) -> socket.AddressFamily:
     """Of sockets at `host`, a name or an address without brackets; names are of IPv4."""
     return socket.AF_INET6 if ":" in host else socket.AF_INET

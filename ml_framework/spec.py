@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from ml_framework.errors import PlanError
+from ml_framework.host import host_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -152,4 +153,4 @@ class ClusterSpec:
 
     def nodes_on(self, host: str) -> int:
         """How many nodes of the cluster listen on `host`."""
-        return sum(address.rpartition(":")[0] == host for role in self.addresses.values() for address in role)
+        return sum(host_of(address) == host for role in self.addresses.values() for address in role)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ml_framework.errors import PlanError
-from ml_framework.host import Host
+from ml_framework.host import Host, host_of, split_address
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,12 @@ def test_a_host_is_bound_and_advertised(host: Host, listening: str, reached: str
     """IPv6 addresses are written in brackets in front of a port, whether they came in brackets or not."""
     assert (host.listening_at(5), host.reached_at(5)) == (listening, reached)
     assert not host.bound.startswith("[")
+
+
+def test_an_address_is_read_as_it_was_written() -> None:
+    """An IPv6 address is compared with its brackets, and connected to without."""
+    assert (host_of("worker-1:5"), split_address("worker-1:5")) == ("worker-1", ("worker-1", 5))
+    assert (host_of("[fd00::1]:5"), split_address("[fd00::1]:5")) == ("[fd00::1]", ("fd00::1", 5))
 
 
 @pytest.mark.parametrize("nowhere", ["0.0.0.0", "::", ""])

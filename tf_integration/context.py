@@ -18,6 +18,7 @@ from ml_framework.context import NodeContext
 from ml_framework.context.atomic import write_whole
 from ml_framework.context.peers import Peers
 from ml_framework.errors import PlanError
+from ml_framework.host import split_address
 from tf_integration import roles, tensors
 from tf_integration.batch import Batch
 from tf_integration.dataset import StepDataset
@@ -158,7 +159,7 @@ class TFContext(NodeContext):
         if not self._agrees():
             return super()._meet_peers()
         addresses = [*self.addresses.get(roles.CHIEF, ()), *self.addresses[roles.WORKER]]
-        hosts = [address.rpartition(":")[0].strip("[]") for address in addresses]
+        hosts = [split_address(address)[0] for address in addresses]
         return Peers.meet(self.rank, hosts, self._tell, bind_host=self.bind_host)
 
     def _tell(self, numbers: tuple[int, int]) -> tuple[int, int]:

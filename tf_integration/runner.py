@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ml_framework.errors import PlanError
+from ml_framework.host import host_of
 from ml_framework.runner import Attempt, PythonRunner
 from ml_framework.runner.threads import THREADS_VARIABLE, check_threads, threads_of
 from tf_integration import parameter_server, roles
@@ -77,7 +78,7 @@ class TFRunner(PythonRunner):
         """What the process is told; ranks count all that train together."""
         launch = super().launch(attempt)
         peers = roles.peers(attempt.node, attempt.cluster)
-        hosts = [attempt.cluster.address(peer).rpartition(":")[0] for peer in peers]
+        hosts = [host_of(attempt.cluster.address(peer)) for peer in peers]
         launch = replace(
             launch,
             rank=peers.index(attempt.node),

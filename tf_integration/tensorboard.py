@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, ClassVar
 
 from ml_framework.errors import PlanError
+from ml_framework.host import split_address
 from ml_framework.runner import PythonRunner
 
 if TYPE_CHECKING:
@@ -30,18 +31,18 @@ def serve(ctx: NodeContext) -> None:
 
         allow_reuse_port = True
 
-    host, _, port = ctx.addresses[ctx.role][ctx.index].rpartition(":")
+    address = ctx.addresses[ctx.role][ctx.index]
     theirs = [plugin.load() for plugin in entry_points(group="tensorboard_plugins")]
     board = program.TensorBoard([*default.get_static_plugins(), *theirs], server_class=Server)
     board.configure(
         logdir=ctx.params["log_dir"],
         host=ctx.bind_host,
-        port=int(port),
+        port=split_address(address)[1],
         load_fast="false",  # else another process reads the events
         reload_interval=ctx.params["reload_interval_s"],
     )
     board.launch()
-    print(f"TensorBoard: http://{host}:{port}/")
+    print(f"TensorBoard: http://{address}/")
     ctx.stopping.wait()
 
 

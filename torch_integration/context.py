@@ -10,7 +10,8 @@ import torch
 import torch.distributed as dist
 
 from ml_framework.context import NodeContext
-from ml_framework.context.peers import Peers
+from ml_framework.context.peers import Peers, connected
+from ml_framework.host import split_address
 from torch_integration.batches import Batch, Batches
 from torch_integration.runner import BACKEND_VARIABLE
 from torch_integration.state import TORCH
@@ -99,7 +100,7 @@ class TorchContext(NodeContext):
     def _meet_peers(self) -> Peers:
         if self.world_size == 1:
             return super()._meet_peers()
-        hosts = [address.rpartition(":")[0].strip("[]") for address in self.addresses[self.role]]
+        hosts = [split_address(address)[0] for address in self.addresses[self.role]]
         return Peers.meet(self.rank, hosts, self._tell, bind_host=self.bind_host)
 
     def _tell(self, numbers: tuple[int, int]) -> tuple[int, int]:
@@ -112,11 +113,13 @@ class TorchContext(NodeContext):
 
     def _join_group(self) -> None:
         """Meet the other ranks at rank 0, which has listened at its address since it registered."""
-        host, _, port = self.addresses[self.role][0].rpartition(":")
+        host, port = split_address(self.addresses[self.role][0])
         serves = self.rank == 0
+        if not serves:
+            connected(0, host, port).close()
         self._store = dist.TCPStore(  # type: ignore[attr-defined] # public, but not declared to be
-            host.strip("[]"),
-            int(port),
+            host,
+            port,
             self.world_size,
             is_master=serves,
             timeout=_TIMEOUT,

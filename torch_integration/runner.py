@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from ml_framework.host import host_of, split_address
 from ml_framework.runner import Attempt, PythonRunner
 from ml_framework.runner.threads import THREADS_VARIABLE, check_threads, threads_of
 
@@ -60,11 +61,11 @@ class TorchRunner(PythonRunner):
     def environment(self, attempt: Attempt) -> Mapping[str, str]:
         """The variables of the process; what the user gave in `env` wins."""
         role = attempt.cluster.addresses[attempt.node.role]
-        hosts = [address.rpartition(":")[0] for address in role]
-        master_host, _, master_port = role[0].rpartition(":")
+        hosts = [host_of(address) for address in role]
+        master_host, master_port = split_address(role[0])
         variables = {
-            "MASTER_ADDR": master_host.strip("[]"),
-            "MASTER_PORT": master_port,
+            "MASTER_ADDR": master_host,
+            "MASTER_PORT": str(master_port),
             "RANK": str(attempt.node.index),
             "WORLD_SIZE": str(attempt.parallelism),
             "LOCAL_RANK": str(hosts[: attempt.node.index].count(attempt.host.advertised)),

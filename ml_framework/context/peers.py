@@ -103,10 +103,12 @@ class Peers:
             connections: dict[int, socket.socket] = {}
             ports = [mine] * size
             if rank:
-                connections[0] = _connected(hosts[0], port, hello(key, rank, mine))
+                connections[0] = _introduced(0, hosts[0], port, hello(key, rank, mine))
                 ports = list(everybody.unpack(_received(connections[0], everybody.size)))
                 for other in range(1, rank):
-                    connections[other] = _connected(hosts[other], ports[other], hello(key, rank, mine))
+                    connections[other] = _introduced(
+                        other, hosts[other], ports[other], hello(key, rank, mine)
+                    )
             while len(connections) < size - 1:
                 caller = door.admit(key, _MEET_S)
                 connections[caller.rank], ports[caller.rank] = _ready(caller.connection), caller.port
@@ -183,8 +185,25 @@ class Peers:
         return Sums(*numbers)
 
 
-def _connected(host: str, port: int, greeting: bytes) -> socket.socket:
-    connection = socket.create_connection((host, port), timeout=_MEET_S)
+def connected(rank: int, host: str, port: int, timeout_s: float = _MEET_S) -> socket.socket:
+    """A connection to `rank`, which listens at `port` of `host`.
+
+    Raises:
+        TimeoutError: what is sent there gets lost; the message names the remedy.
+        OSError: it cannot be reached.
+    """
+    try:
+        return socket.create_connection((host, port), timeout=timeout_s)
+    except TimeoutError:
+        raise TimeoutError(
+            f"rank {rank} is not reached at {host}, port {port}: no answer within {timeout_s:g} s. Let "
+            "TaskManagers connect to each other at any port, as a firewall may not, or set "
+            "mlonflink.advertised-host to an address by which they do"
+        ) from None
+
+
+def _introduced(rank: int, host: str, port: int, greeting: bytes) -> socket.socket:
+    connection = connected(rank, host, port)
     connection.sendall(greeting)
     return _ready(connection)
 

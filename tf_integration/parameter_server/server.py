@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from ml_framework.context import NodeContext
 from ml_framework.context.peers import Peers
-from ml_framework.host import family_of
+from ml_framework.host import family_of, host_of
 from tf_integration import roles, tensors
 from tf_integration.log import say, tamed
 from tf_integration.parameter_server.feed import Feed
@@ -78,5 +78,5 @@ def bound_beside(launch: Launch) -> tuple[socket.socket, str]:
     kept = socket.socket(family_of(launch.bind_host))
     kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     kept.bind((launch.bind_host, 0))
-    host = launch.addresses[launch.role][launch.index].rpartition(":")[0]
+    host = host_of(launch.addresses[launch.role][launch.index])
     return kept, f"{host}:{kept.getsockname()[1]}"
