@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from ml_framework.errors import PlanError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 PageAccess = Literal["loopback", "advertised", "off"]
 """Where the application master serves its page, and to whom, see `ml_operator.AMConfig`."""
@@ -115,6 +113,7 @@ class JobConfig:
             )
         if self.log_dir is not None:
             object.__setattr__(self, "log_dir", _folder("JobConfig.log_dir", self.log_dir))
+        check_variables("JobConfig.env", self.env)
         if self.log_bytes < _SMALLEST_LOG_BYTES:
             raise PlanError(
                 f"JobConfig.log_bytes is {self.log_bytes}, it must be at least {_SMALLEST_LOG_BYTES}"
@@ -132,6 +131,17 @@ def _folder(name: str, value: str | os.PathLike[str]) -> str:
         return os.fsdecode(value)
     except TypeError:
         raise PlanError(f"{name} is {value!r}, it must be the path of a folder") from None
+
+
+def check_variables(what: str, variables: object) -> None:
+    """Refuse what cannot be environment variables; `PlanError` begins with `what` and names the variable."""
+    if not isinstance(variables, Mapping):
+        raise PlanError(f"{what} is {variables!r}, it must be a mapping of names to text")
+    for name, value in variables.items():
+        if not isinstance(name, str) or not name or "=" in name or "\0" in name:
+            raise PlanError(f"{what}: {name!r} is no name of a variable")
+        if not isinstance(value, str) or "\0" in value:
+            raise PlanError(f"{what}: {name} is {value!r}, it must be text, as in {name}={str(value)[:40]!r}")
 
 
 def to_json(config: Timeouts | RestartPolicy) -> dict[str, Any]:

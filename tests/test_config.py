@@ -37,6 +37,10 @@ SECOND = timedelta(seconds=1)
         (JobConfig, {"queue_bytes": MIN_CAPACITY // 2}, r"queue_bytes is 2048, .*, 4096 to 1073741824$"),
         (JobConfig, {"queue_bytes": MAX_CAPACITY * 2}, r"queue_bytes is 2147483648, .*, 4096 to 1073741824$"),
         (JobConfig, {"log_bytes": 1000}, r"JobConfig\.log_bytes is 1000, it must be at least 65536"),
+        (JobConfig, {"env": ["A"]}, r"JobConfig\.env is \['A'\], it must be a mapping of names to text"),
+        (JobConfig, {"env": {"A": 4}}, r"JobConfig\.env: A is 4, it must be text, as in A='4'"),
+        (JobConfig, {"env": {"A": "a\0b"}}, r"JobConfig\.env: A is 'a\\x00b', it must be text"),
+        (JobConfig, {"env": {"A=B": "4"}}, r"JobConfig\.env: 'A=B' is no name of a variable"),
         (JobConfig, {"log_dir": 3}, r"JobConfig\.log_dir is 3, it must be the path of a folder"),
     ],
 )

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ml_framework.codec.schema import Column, Root, Schema
 from ml_framework.errors import PlanError
 from ml_framework.names import suggestion
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 ALIGNMENT = 64
 """Every buffer of a frame begins at a multiple of this many bytes."""
@@ -177,6 +175,8 @@ def plan_layout(
         raise PlanError("a table without columns cannot be sent: select at least one")
     if max_rows < 1:
         raise PlanError(f"max_rows is {max_rows}, it must be at least 1")
+    if groups is not None and not isinstance(groups, Mapping):
+        raise PlanError(f"groups is {groups!r}, it must be a mapping, as {{'dense': ['a', 'b']}}")
     tensors = [
         _vector(schema, name, group) if isinstance(group, int) else _matrix(schema, name, group)
         for name, group in (groups or {}).items()
@@ -201,7 +201,7 @@ def _field(schema: Schema, group: str, name: str) -> int:
 
 
 def _matrix(schema: Schema, group: str, names: Sequence[str]) -> Block:
-    if isinstance(names, str) or not names:
+    if not isinstance(names, Sequence) or isinstance(names, str) or not names:
         raise PlanError(
             f"group {group!r} is {names!r}: give a list of columns, or the width of an ARRAY column"
         )

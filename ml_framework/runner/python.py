@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from ml_framework.config import check_variables
 from ml_framework.context.launch import Launch
 from ml_framework.errors import PlanError
 from ml_framework.runner.base import Attempt, Command, Runner
@@ -15,7 +17,7 @@ from ml_framework.runner.error_file import ERROR_FILE
 from ml_framework.spec import ClusterSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
 _CALLABLE_FILE = "callable.pickle"
 _CONTEXT_FILE = "context.json"
@@ -63,6 +65,11 @@ class PythonRunner(Runner):
         """Check that the entrypoint can be found, without importing it, and that `params` are JSON-able."""
         if self.pickled is None:
             check_entrypoint(role, str(self.entrypoint), self.python_path)
+        check_variables(f"role {role!r}: env", self.env)
+        if not isinstance(self.params, Mapping):
+            raise PlanError(
+                f"role {role!r}: params is {self.params!r}, it must be a mapping of names to values"
+            )
         for key, value in self.params.items():
             _check_param(role, key, value)
 

@@ -109,6 +109,8 @@ def test_columns_of_one_physical_type_lie_together():
         ({"g": ["price", "price"]}, "names a column twice"),
         ({"g": []}, "give a list of columns"),
         ({"g": "price"}, "give a list of columns"),
+        ({"g": 1.5}, "group 'g' is 1.5: give a list of columns"),
+        (["price"], r"groups is \['price'\], it must be a mapping, as {'dense': \['a', 'b'\]}"),
         ({"label": ["price"]}, "group 'label' has the name of a column outside it"),
         ({"emb": 0}, "its width is 0, it must be at least 1"),
         ({"price": 3}, "column 'price' is FLOAT, a width is for an ARRAY"),

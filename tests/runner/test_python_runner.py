@@ -98,9 +98,16 @@ def test_what_cannot_be_pickled_is_refused():
     [
         ({"good": 1, "bad": object()}, r"role 'worker': params\['bad'\] is not JSON-able"),
         ({1: 2}, "role 'worker': the key 1 of params is no string"),
+        ([1], r"role 'worker': params is \[1\], it must be a mapping"),
     ],
 )
 def test_params_must_be_json(params, message):
     """The error names the role and the key."""
     with pytest.raises(PlanError, match=message):
         PythonRunner(HAPPY, params).validate("worker")
+
+
+def test_variables_must_be_text():
+    """The error names the role and the variable, long before a process is to have it."""
+    with pytest.raises(PlanError, match=r"role 'worker': env: A is 4, it must be text, as in A='4'"):
+        PythonRunner(HAPPY, env={"A": 4}).validate("worker")
