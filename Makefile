@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 JAR := ml_operator/jars/ml-on-flink.jar
+# Many processes import the package: they compile it once.
+unexport PYTHONDONTWRITEBYTECODE
 JAVA_SOURCES := $(shell find java -type f)
 
 .PHONY: help
