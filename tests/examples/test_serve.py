@@ -187,7 +187,7 @@ def test_both_versions_serve_a_live_stream_and_each_flight_once(
 ) -> None:
     """The whole program, as the user runs it."""
     done = subprocess.run(
-        [sys.executable, SERVE, "--data", data_folder, "--out", tmp_path, "--rows", "4000", "--rate", "300"],
+        [sys.executable, SERVE, "--data", data_folder, "--out", tmp_path, "--rows", "4000", "--rate", "200"],
         capture_output=True,
         text=True,
         check=False,

@@ -46,7 +46,7 @@ public final class RowsIn {
     private long watermark = NONE;
 
     private boolean flushing;
-    /** A frame was to go, and whoever waited for its room was interrupted: it goes before another row. */
+    /** A frame was to go; it still is where whoever waited for its room was interrupted. */
     private boolean overdue;
 
     private boolean timerSet;
@@ -69,9 +69,6 @@ public final class RowsIn {
 
     /** Adds a row, which is copied; {@link Long#MIN_VALUE} is no timestamp. Sends the frame where it is time. */
     public void add(RowData row, long timestamp) throws Exception {
-        if (overdue) {
-            flush();
-        }
         if ((++rows & (SAMPLED - 1)) == 0) {
             appendTimed(row, timestamp);
         } else {
@@ -102,7 +99,14 @@ public final class RowsIn {
 
     /** The process has perhaps done with a frame. */
     public void onRing() throws Exception {
-        if (maxDelayMillis == 0 && !flushing && encoder.rows() > 0 && queue.armForEmpty()) {
+        if ((maxDelayMillis == 0 || overdue) && !flushing && encoder.rows() > 0 && queue.armForEmpty()) {
+            flush();
+        }
+    }
+
+    /** Sends a frame that another one was to send, and was interrupted: before a further row is added. */
+    public void flushOverdue() throws Exception {
+        if (overdue) {
             flush();
         }
     }

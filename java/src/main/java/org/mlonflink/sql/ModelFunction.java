@@ -16,6 +16,8 @@ public final class ModelFunction extends AsyncPredictFunction {
 
     private transient ModelProcesses.Lease lease;
     private transient InputTypes types;
+    /** Nobody waits for the rows to come, and they wait for nothing. */
+    private transient boolean cancelled;
 
     ModelFunction(ModelSettings settings) {
         this.settings = settings;
@@ -30,12 +32,20 @@ public final class ModelFunction extends AsyncPredictFunction {
 
     @Override
     public CompletableFuture<Collection<RowData>> asyncPredict(RowData row) {
+        if (cancelled) {
+            return new CompletableFuture<>();
+        }
         try {
             types.check((GenericRowData) row); // which eval makes of its arguments
+            return lease.process().score(row);
         } catch (NodeFailure wrong) {
             return CompletableFuture.failedFuture(wrong);
+        } catch (InterruptedException stop) {
+            // Flink's runner drops the interruption with the next row, and a task that restores rows goes on with them.
+            cancelled = true;
+            Thread.currentThread().interrupt();
+            return CompletableFuture.failedFuture(stop);
         }
-        return lease.process().score(row);
     }
 
     @Override

@@ -137,14 +137,16 @@ final class ModelProcess implements NodeProcess.Listener, AutoCloseable {
 
     // ---------------------------------------------------------------------------------------------- rows
 
-    /** The answer to a row, which is copied: one row of the columns of OUTPUT. */
-    CompletableFuture<Collection<RowData>> score(RowData row) {
+    /**
+     * The answer to a row, which is copied: one row of the columns of OUTPUT.
+     *
+     * @throws InterruptedException while it waited for room; nobody waits for that row's answer.
+     */
+    CompletableFuture<Collection<RowData>> score(RowData row) throws InterruptedException {
         CompletableFuture<Collection<RowData>> answer = new CompletableFuture<>();
         lock.lock();
         try {
-            while (rows.isFlushing() && failure == null) {
-                changed.await(); // for another subtask, which waits for room
-            }
+            awaitTurn();
             if (failure == null) {
                 encoder.check(row);
                 answers.add(answer);
@@ -156,14 +158,24 @@ final class ModelProcess implements NodeProcess.Listener, AutoCloseable {
         } catch (FrameException refused) {
             settings.refuse(answer, refused.getMessage());
         } catch (InterruptedException cancelled) {
-            Thread.currentThread().interrupt();
-            answer.completeExceptionally(cancelled);
+            after(0, rows::onRing); // others may have rows in the frame that has not gone
+            throw cancelled;
         } catch (Exception error) {
             fail("model " + name + " cannot take a row: " + error);
         } finally {
             lock.unlock();
         }
         return answer;
+    }
+
+    /** Waits, with the lock, while another subtask waits for room; sees to the frame of one that was interrupted. */
+    private void awaitTurn() throws Exception {
+        while (rows.isFlushing() && failure == null) {
+            changed.await();
+        }
+        if (failure == null) {
+            rows.flushOverdue();
+        }
     }
 
     /** Waits, with the lock, until something may have changed; false when nobody will read any more. */
