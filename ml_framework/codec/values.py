@@ -128,7 +128,9 @@ def _mask(array: np.ma.MaskedArray[Any, Any]) -> Bools:
 
 
 def _placeholder(target: np.dtype[Any], source: np.dtype[Any]) -> Any:
-    """What stands where a value is null: NaN in a float column, else 0."""
+    """What stands where a value is null: NaT of points in time, NaN in a float column, else 0."""
+    if source.kind == "M":
+        return np.datetime64("NaT")
     return np.nan if target.kind == "f" and source.kind == "f" else source.type(0)
 
 

@@ -6,10 +6,11 @@ import os
 import socket
 import sys
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 _VERSION = "brain.Event:2"
@@ -17,6 +18,8 @@ _VERSION = "brain.Event:2"
 
 class Board:
     """One file of events, to which reports are added as they come. For one thread.
+
+    It is only looked at, so training goes on where it cannot be written: that is said once.
 
     Only what reads and writes no files of its own is taken of TensorBoard's package: the rest imports
     TensorFlow where that is installed.
@@ -41,19 +44,39 @@ class Board:
         self._event, self._summary = event_pb2.Event, summary_pb2.Summary
         folder.mkdir(parents=True, exist_ok=True)
         name = f"events.out.tfevents.{int(time.time())}.{socket.gethostname()}.{os.getpid()}"
-        self._records = RecordWriter((folder / name).open("ab"))
+        self._file = folder / name
+        self._records = RecordWriter(self._file.open("ab"))
+        self._broken = False
         self._write(file_version=_VERSION)
 
     def write(self, numbers: Mapping[str, float], step: int) -> None:
         """Add the values that these names have at `step`."""
-        values = [self._summary.Value(tag=name, simple_value=value) for name, value in numbers.items()]
+        values = [self._summary.Value(tag=_tag(name), simple_value=value) for name, value in numbers.items()]
         self._write(step=step, summary=self._summary(value=values))
 
     def close(self) -> None:
         """Close the file."""
-        self._records.close()
+        with self._telling():
+            self._records.close()
 
     def _write(self, **content: Any) -> None:
-        event = self._event(wall_time=time.time(), **content)
-        self._records.write(event.SerializeToString())
-        self._records.flush()
+        if self._broken:
+            return
+        with self._telling():
+            event = self._event(wall_time=time.time(), **content)
+            self._records.write(event.SerializeToString())
+            self._records.flush()
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if not self._broken:
+                print(f"nothing more is written for TensorBoard to {self._file}: {error}", file=sys.stderr)
+            self._broken = True
+
+
+def _tag(name: str) -> str:
+    """`name` without the lone surrogates that one of a file may have."""
+    return name.encode("utf-8", "replace").decode("utf-8")

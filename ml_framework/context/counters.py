@@ -172,7 +172,8 @@ class Counters:
     def step_began_s(self) -> float | None:
         """When the step under way began, or went on after it waited, on `time.monotonic`; None at rest."""
         since, phase = self._words[_SINCE], self._words[_PHASE]
-        return None if not since or phase in _AT_REST else since / 1e9
+        changed = since != self._words[_SINCE]  # so that is not since when this phase lasts
+        return None if not since or changed or phase in _AT_REST else since / 1e9
 
     def read(self) -> Count | None:
         """What was counted so far; None where the process has not begun to count."""

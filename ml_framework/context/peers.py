@@ -136,7 +136,7 @@ class Peers:
             for connection in self._connections.values():
                 connection.sendall(word)
             every = [numbers, *(self._heard(topic, rank, until_s) for rank in self._connections)]
-        except (BrokenPipeError, ConnectionResetError) as error:
+        except OSError as error:
             raise PeerLost("another rank has gone") from error
         first, second, third, lowest, highest = zip(*every, strict=True)
         return Sums(sum(first), sum(second), sum(third), min(lowest), max(highest))
@@ -166,7 +166,7 @@ class Peers:
             if blob is not None:
                 for connection in self._connections.values():
                     connection.sendall(blob)
-        except (BrokenPipeError, ConnectionResetError) as error:
+        except OSError as error:
             raise PeerLost("another rank has gone") from error
         return blob
 

@@ -1,11 +1,13 @@
 """What a model makes of a batch, and which rows it cannot take.
 
 A model answers a batch as a whole. Where it raises, the batch is halved until the rows that are to blame are
-alone: every other row is answered, and each of these is refused with its error.
+alone: every other row is answered, and each of these is refused with its error. Where a GPU has failed there
+would be no end of rows to blame: that ends the process.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -19,6 +21,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ml_framework.context import Batch
+
+_LOST_DEVICE = re.compile(
+    r"device-side assert|illegal (memory access|instruction|address)|misaligned address|launch failure|"
+    r"CUDA_ERROR_(ASSERT|ILLEGAL|MISALIGNED|LAUNCH_FAILED)",
+    re.IGNORECASE,
+)
+"""Errors behind which CUDA answers whatever that process does with the same one."""
 
 Model: TypeAlias = "Callable[[Batch], Mapping[str, NDArray[Any]]]"
 """Answers a batch: by name ``(rows,)``, or ``(rows, width)`` for an ARRAY column."""
@@ -69,7 +78,8 @@ class Scorer:
         """Every row of `batch`, once and in order.
 
         Raises:
-            ModelError: what the model answers is not what was planned, whatever the rows.
+            ModelError: what the model answers is not what was planned, whatever the rows; or its GPU has
+                failed, and takes no other row either.
         """
         return self._answers(model, batch, 0)
 
@@ -94,7 +104,9 @@ class Scorer:
             columns = model(batch)
         except ModelError:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever user code raises at a row is told of that row
+        except Exception as error:
+            if _LOST_DEVICE.search(str(error)):
+                raise ModelError(f"the process cannot use its GPU any more: {_told(error)}") from error
             if batch.rows == 1:
                 yield Refused(offset, _told(error))
                 return

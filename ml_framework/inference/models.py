@@ -35,6 +35,8 @@ _LOOK_S = 0.2
 """Between two looks for a newer version."""
 _AGAIN_S = 1.0
 """After a look that the storage has failed."""
+_LEAVE_S = 30.0
+"""How long the end of a job waits for a version that is being loaded; a storage may never answer."""
 _SAMPLE_ROWS = 16
 """On which a newer version is tried, at most."""
 
@@ -91,7 +93,7 @@ class Models:
     def __exit__(self, *_: object) -> None:
         self._over.set()
         if self._watched:
-            self._thread.join()
+            self._thread.join(_LEAVE_S)
 
     def take(self) -> Model:
         """The model for the next batch."""

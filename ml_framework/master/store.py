@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import defaultdict, deque
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from ml_framework.master.event import NodeLost
@@ -21,6 +20,7 @@ from ml_framework.rpc.wire import (
     NodeStatus,
     Registered,
     Started,
+    bounded,
 )
 
 if TYPE_CHECKING:
@@ -32,12 +32,6 @@ if TYPE_CHECKING:
 
 ENDS = 10
 """How many ended attempts of each node are remembered."""
-
-NUMBERS = 256
-"""How many numbers of a node are remembered: those that user code has logged first."""
-
-NAME_CHARS = 200
-"""Longest name of a number; one with a longer name is not remembered."""
 
 _CAUSE_CHARS = 1000
 
@@ -85,8 +79,8 @@ class NodeStore:
             case Heartbeat(numbers=numbers, measured=measured):
                 known = replace(
                     known,
-                    numbers=_bounded({**known.numbers, **numbers}),
-                    measured=_bounded(measured) or known.measured,  # not in every heartbeat, but all of it
+                    numbers=bounded({**known.numbers, **numbers}),
+                    measured=bounded(measured) or known.measured,  # not in every heartbeat, but all of it
                 )
                 self._samples[event.node].take(known.measured, known.numbers, now_s, self._wall_s())
             case Started(pid=pid, log_dir=log_dir):
@@ -140,11 +134,6 @@ class NodeStore:
             measured=facts.measured,
             log_dir=facts.log_dir,
         )
-
-
-def _bounded(numbers: Mapping[str, float]) -> dict[str, float]:
-    short = ((name, value) for name, value in numbers.items() if len(name) <= NAME_CHARS)
-    return dict(islice(short, NUMBERS))
 
 
 def _end(event: Ended | NodeLost, wall_s: float) -> AttemptEnd:

@@ -7,6 +7,8 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from ml_framework.rpc.wire import bounded
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import timedelta
@@ -41,12 +43,12 @@ class Heartbeats:
 
     @property
     def numbers(self) -> dict[str, float]:
-        """The last value of every number that was logged."""
+        """The last value of every number that was logged; of the first so many."""
         return dict(self._numbers)
 
     def take(self, numbers: Mapping[str, float]) -> None:
         """The process has logged `numbers`."""
-        self._numbers.update(numbers)
+        self._numbers = bounded({**self._numbers, **numbers})
         self._changed.set()
 
     def forget(self) -> None:

@@ -48,10 +48,11 @@ def event_to_message(event: NodeEvent) -> pb.NodeEvent:
         case Registered(address=address):
             message.registered.address = address
         case Heartbeat(numbers=numbers, measured=measured):
-            message.heartbeat.CopyFrom(pb.Heartbeat(numbers=dict(numbers), measured=dict(measured)))
+            told = {_text(name): value for name, value in numbers.items()}
+            message.heartbeat.CopyFrom(pb.Heartbeat(numbers=told, measured=dict(measured)))
         case Started(pid=pid, log_dir=log_dir):
             message.started.pid = pid
-            message.started.log_dir = log_dir
+            message.started.log_dir = _text(log_dir)
         case Ended(outcome=outcome, failure=failure):
             sent = None if failure is None else _failure_to_message(failure)
             message.ended.CopyFrom(pb.Ended(outcome=outcome.name, failure=sent))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from ml_framework.errors import ProtocolError
@@ -88,6 +89,19 @@ class Registered(NodeEvent):
     """The node is ready to be started; it listens at `address` (``host:port``), bound and held."""
 
     address: str
+
+
+NUMBERS = 256
+"""How many numbers of a node are told and remembered: those that user code has logged first."""
+
+NAME_CHARS = 200
+"""Longest name of a number; one with a longer name is not told."""
+
+
+def bounded(numbers: Mapping[str, float]) -> dict[str, float]:
+    """As many of `numbers` as are told."""
+    short = ((name, value) for name, value in numbers.items() if len(name) <= NAME_CHARS)
+    return dict(islice(short, NUMBERS))
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,11 @@ from ml_framework.errors import CodecError, EmitError
 UTC = dt.UTC
 
 
+def masked(values, dtype):
+    """An array of two, of which the second is null."""
+    return np.ma.array(np.array(values, dtype), mask=[False, True])
+
+
 def layout_of(**types):
     return plan_layout(Schema.parse(types.items()))
 
@@ -74,6 +79,8 @@ def test_nan_is_a_value(through_python):
         ("TINYINT", [127, True], [127, 1]),
         ("DATE", [dt.date(1970, 1, 2), dt.date(1969, 12, 31)], [1, -1]),
         ("DATE", np.array(["1970-01-03", "NaT"], "datetime64[D]"), [2, 0]),
+        ("DATE", masked(["1970-01-03", "1970-01-04"], "datetime64[D]"), [2, 0]),
+        ("TIMESTAMP(6)", masked([1, 2], "datetime64[ms]"), [1000, 0]),
         ("TIME(3)", [dt.time(0, 0, 1), dt.time(0, 0, 0, 2000)], [1000, 2]),
         ("TIMESTAMP(3)", [dt.datetime(1970, 1, 1, 0, 0, 1), 7], [1000, 7]),
         ("TIMESTAMP(6)", np.array([1, 2], "datetime64[ms]"), [1000, 2000]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,7 +13,6 @@ from ml_framework.context.board import Board
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 LOADER = pytest.importorskip("tensorboard.backend.event_processing.event_file_loader")
 
@@ -47,6 +47,27 @@ def test_logged_numbers_are_on_the_board_by_the_number_of_batches(
             ctx.metrics.log(last=batch["id"][-1])
     found = events(tmp_path / "board")
     assert found[-1] == (2, "last", 3.0)
+
+
+def test_a_full_disk_ends_the_board_alone(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """It is said once, and closing says no more."""
+    board = Board(tmp_path / "worker-0")
+    board._records.close()
+    board._records._writer = Path("/dev/full").open("wb")  # noqa: SIM115 - the board closes it
+    for step in range(3):
+        board.write({"loss": 0.5}, step)
+    board.close()
+    said = capfd.readouterr().err
+    assert said.count("nothing more is written for TensorBoard to ") == 1
+    assert "No space left on device" in said
+
+
+def test_a_name_may_have_come_from_a_file(tmp_path: Path) -> None:
+    """Such as no UTF-8 can say."""
+    board = Board(tmp_path / "worker-0")
+    board.write({"loss\udc80": 0.5}, 1)
+    board.close()
+    assert events(tmp_path / "worker-0") == [(1, "loss?", 0.5)]
 
 
 def test_tensorflow_is_not_imported() -> None:

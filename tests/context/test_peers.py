@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from contextlib import ExitStack
 
 import pytest
 
-from ml_framework.context.peers import connected
+from ml_framework.context.peers import Peers, Sums, Topic, connected
+from ml_framework.errors import PeerLost
 
 
 def fill(stack: ExitStack, port: int) -> None:
@@ -35,3 +37,18 @@ def test_a_rank_that_has_gone_is_refused_at_once() -> None:
         port = server.getsockname()[1]
     with pytest.raises(ConnectionRefusedError):
         connected(0, "127.0.0.1", port)
+
+
+def test_a_rank_whose_host_has_gone_is_lost() -> None:
+    """However the system tells it: nobody is to take it for the fault of this rank."""
+
+    class Silent(socket.socket):
+        def recv_into(self, *_: object) -> int:
+            raise TimeoutError(errno.ETIMEDOUT, "Connection timed out")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        connection = Silent()
+        connection.connect(server.getsockname())
+        with pytest.raises(PeerLost, match="another rank has gone"):
+            Peers(0, 2, {1: connection}).combine(Topic.STEP, Sums())
+        connection.close()

@@ -18,6 +18,14 @@ def positive(batch: Any) -> Any:
     return (batch["x"],)
 
 
+def named(batch: Any) -> Any:
+    """x, of rows that are called by it."""
+    for value, name in zip(batch["x"].tolist(), batch["name"].tolist(), strict=True):
+        if name != f"row {value:g}":
+            raise ValueError(f"{value:g} is called {name}")
+    return (batch["x"],)
+
+
 def summed(batch: Any) -> Any:
     """x, of a group of two integers."""
     return (batch["f"].sum(1).astype("float32"),)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -57,6 +58,33 @@ def test_each_row_is_answered_or_refused_with_its_own_error(batch: Make, values:
     }
     found = told(Scorer(["y"], required=["x"]).answer(half, batch(*values)))
     assert found == [expected.get(value, value and value / 2) for value in values]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CUDA error: device-side assert triggered",
+        "[ONNXRuntimeError] : 1 : FAIL : CUDA failure 700: an illegal memory access was encountered",
+        "INTERNAL: failed to synchronize: CUDA_ERROR_ILLEGAL_ADDRESS",
+    ],
+)
+def test_a_gpu_that_fails_is_no_fault_of_rows(batch: Make, text: str) -> None:
+    """Every row to come would be refused for it."""
+
+    def broken(_: Batch) -> dict[str, Any]:
+        raise RuntimeError(text)
+
+    with pytest.raises(ModelError, match=f"cannot use its GPU any more: RuntimeError: {re.escape(text)}"):
+        list(Scorer(["y"]).answer(broken, batch(1.0, 2.0)))
+
+
+def test_a_gpu_without_room_takes_smaller_batches(batch: Make) -> None:
+    def small(part: Batch) -> dict[str, Any]:
+        if part.rows > 2:
+            raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return half(part)
+
+    assert told(Scorer(["y"]).answer(small, batch(*[2.0] * 7))) == [1.0] * 7
 
 
 def test_a_model_is_asked_seldom_where_one_row_is_bad(batch: Make) -> None:

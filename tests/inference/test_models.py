@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,27 @@ def new(tmp_path: Path, folder: Path) -> Publish:
         return publish(tmp_path / "model.txt", folder, number)
 
     return make
+
+
+def test_the_end_waits_for_no_storage_for_ever(
+    folder: Path, new: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread that asks it ends with the process."""
+    new("2")
+    asked, answers = threading.Event(), threading.Event()
+    monkeypatch.setattr("ml_framework.inference.models._LEAVE_S", 0.1)
+    with models(folder) as served:
+
+        def numbers() -> list[int]:
+            asked.set()
+            answers.wait()
+            return [1]
+
+        monkeypatch.setattr(served._place, "numbers", numbers)
+        assert asked.wait(10)
+    assert not answers.is_set()
+    answers.set()
+    served._thread.join()
 
 
 def models(folder: Path | str, version: int | None = None, **options: Any) -> Models:

@@ -12,8 +12,18 @@ from ml_framework.config import RestartPolicy, Timeouts
 from ml_framework.master import Snapshot
 from ml_framework.master.event import NodeLost
 from ml_framework.master.samples import INTERVAL_S, KEPT, NAMES, Samples
-from ml_framework.master.store import ENDS, NAME_CHARS, NUMBERS, NodeStore
-from ml_framework.rpc.wire import AttemptEnd, Ended, Failure, Heartbeat, NodeState, Outcome, Registered
+from ml_framework.master.store import ENDS, NodeStore
+from ml_framework.rpc.wire import (
+    NAME_CHARS,
+    NUMBERS,
+    AttemptEnd,
+    Ended,
+    Failure,
+    Heartbeat,
+    NodeState,
+    Outcome,
+    Registered,
+)
 from ml_framework.spec import JobSpec, NodeId, RoleSpec, Token
 
 NODE = NodeId("worker", 0)

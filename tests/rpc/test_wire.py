@@ -150,3 +150,11 @@ def test_the_generated_code_is_what_the_proto_says(tmp_path: Path) -> None:
     assert fresh == sorted(path.name for path in committed.iterdir() if path.is_file())
     for name in fresh:
         assert (committed / name).read_text() == (tmp_path / name).read_text(), name
+
+
+def test_a_name_that_no_message_can_hold_holds_up_nothing() -> None:
+    """As one that was made of the name of a file, and the folder of a log."""
+    node, token = NodeId("worker", 0), Token(0, 0)
+    beat = messages.event_to_message(wire.Heartbeat(node, token, {"loss\udc80": 1.0}))
+    assert dict(beat.heartbeat.numbers) == {"loss?": 1.0}
+    assert messages.event_to_message(wire.Started(node, token, 1, "/logs\udc80")).started.log_dir == "/logs?"

@@ -15,6 +15,14 @@ interface ArrayWriter {
                 : new FixedElements(element, new GrowingBuffer.Values());
     }
 
+    /** Whether there are elements that have no place. */
+    default boolean isChoosy() {
+        return false;
+    }
+
+    /** Throws a {@link FrameException} if an element of {@code array} has no place. */
+    default void check(ArrayData array) {}
+
     /** Takes every element of {@code array}. */
     void append(ArrayData array);
 

@@ -19,7 +19,12 @@ abstract class BlockWriter {
         };
     }
 
-    /** Throws a {@link FrameException} if the block has no place for a null, or a width, of this row. */
+    /** Whether there are values of the types of its columns for which the block has no place. */
+    boolean isChoosy() {
+        return false;
+    }
+
+    /** Throws a {@link FrameException} if the block has no place for a value of this row; the rest is taken. */
     void check(RowData row) {}
 
     /** Takes the {@code index}-th row of the frame; {@code nulls} is false if none of its fields is null. */

@@ -40,6 +40,20 @@ final class FixedElements implements ArrayWriter {
     }
 
     @Override
+    public boolean isChoosy() {
+        return Timestamps.isChoosy(element);
+    }
+
+    @Override
+    public void check(ArrayData array) {
+        for (int index = 0; index < array.size(); index++) {
+            if (!array.isNullAt(index)) {
+                Timestamps.toLong(array.getTimestamp(index, element.precision()), element);
+            }
+        }
+    }
+
+    @Override
     public void append(ArrayData array) {
         int first = count();
         int at = values.reserve(Math.multiplyExact(array.size(), storage.width));

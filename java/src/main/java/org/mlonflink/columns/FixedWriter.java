@@ -4,6 +4,7 @@ import static org.mlonflink.columns.FrameLayout.aligned;
 
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.function.IntSupplier;
 
@@ -43,10 +44,20 @@ final class FixedWriter extends BlockWriter implements FrameBuffer {
     }
 
     @Override
+    boolean isChoosy() {
+        return isMatrix ? !storage.isFloat() : Arrays.stream(columns).anyMatch(Timestamps::isChoosy);
+    }
+
+    @Override
     void check(RowData row) {
-        for (int slot = 0; !storage.isFloat() && slot < fields.length; slot++) {
-            if (columns[slot].nullable() && row.isNullAt(fields[slot])) {
-                throw new FrameException("column '" + columns[slot].name()
+        for (int slot = 0; slot < fields.length; slot++) {
+            Column column = columns[slot];
+            if (!column.nullable() || !row.isNullAt(fields[slot])) {
+                if (Timestamps.isChoosy(column)) {
+                    Timestamps.toLong(row.getTimestamp(fields[slot], column.precision()), column);
+                }
+            } else if (isMatrix) {
+                throw new FrameException("column '" + column.name()
                         + "' is null, a matrix holds null only as the NaN of FLOAT and DOUBLE: use COALESCE in SQL");
             }
         }

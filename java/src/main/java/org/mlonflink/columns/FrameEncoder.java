@@ -19,7 +19,7 @@ public final class FrameEncoder {
     public static final int MAX_VARIABLE_BYTES = 1 << 20;
 
     private final BlockWriter[] writers;
-    private final BlockWriter[] groups;
+    private final BlockWriter[] choosy;
     private final FrameBuffer[] buffers;
     private final GrowingBuffer[] variable;
     private final GrowingBuffer timestamps;
@@ -36,7 +36,7 @@ public final class FrameEncoder {
         for (Block block : layout.blocks()) {
             BlockWriter writer = BlockWriter.of(block, layout.maxRows(), this::rows);
             blocks.add(writer);
-            if (block.isGroup()) {
+            if (writer.isChoosy()) {
                 checked.add(writer);
             }
             all.addAll(writer.buffers());
@@ -50,20 +50,20 @@ public final class FrameEncoder {
             all.add(0, timestamps);
         }
         this.writers = blocks.toArray(BlockWriter[]::new);
-        this.groups = checked.toArray(BlockWriter[]::new);
+        this.choosy = checked.toArray(BlockWriter[]::new);
         this.buffers = all.toArray(FrameBuffer[]::new);
         this.maxRows = layout.maxRows();
         this.headerBytes = FrameLayout.aligned(FrameLayout.HEADER_BYTES + 2 * Integer.BYTES * buffers.length);
     }
 
     /**
-     * Looks whether a row fits its groups; a row of single columns does.
+     * Looks whether a row fits: behind that it is appended without an exception.
      *
-     * @throws FrameException a value has no place in its group.
+     * @throws FrameException a value does not fit its column, or it has no place in its group.
      */
     public void check(RowData row) {
-        for (BlockWriter group : groups) {
-            group.check(row);
+        for (BlockWriter writer : choosy) {
+            writer.check(row);
         }
     }
 

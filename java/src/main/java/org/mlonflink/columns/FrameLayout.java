@@ -39,11 +39,6 @@ record FrameLayout(List<Column> columns, List<Block> blocks, boolean timestamps,
             return columns.get(0);
         }
 
-        /** Whether it has a place for each value of a row, and none for a null or for one more. */
-        boolean isGroup() {
-            return kind == Kind.MATRIX || kind == Kind.VECTOR;
-        }
-
         /** Number of buffers in a frame. */
         int buffers() {
             return switch (kind) {

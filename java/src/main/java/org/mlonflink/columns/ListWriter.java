@@ -22,6 +22,18 @@ final class ListWriter extends BlockWriter {
     }
 
     @Override
+    boolean isChoosy() {
+        return elements.isChoosy();
+    }
+
+    @Override
+    void check(RowData row) {
+        if (!row.isNullAt(column.field())) {
+            elements.check(row.getArray(column.field()));
+        }
+    }
+
+    @Override
     void append(RowData row, int index, boolean nulls) {
         if (nulls && column.nullable() && row.isNullAt(column.field())) {
             validity.setNull(index);

@@ -16,13 +16,7 @@ final class ObjectValues {
     }
 
     static void put(byte[] target, int at, Column column, TimestampData value) {
-        try {
-            Bytes.LONG.set(target, at, Timestamps.toLong(value, column.precision()));
-        } catch (ArithmeticException outside) {
-            throw new FrameException("column '" + column.name() + "' is TIMESTAMP(" + column.precision()
-                    + "), the count of its units since 1970 does not fit 64 bits for " + value
-                    + ": CAST it to a smaller precision in SQL");
-        }
+        Bytes.LONG.set(target, at, Timestamps.toLong(value, column));
     }
 
     static void put(byte[] target, int at, Column column, DecimalData value) {

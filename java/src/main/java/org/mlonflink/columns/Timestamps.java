@@ -1,6 +1,7 @@
 package org.mlonflink.columns;
 
 import org.apache.flink.table.data.TimestampData;
+import org.mlonflink.columns.FrameLayout.Column;
 
 /** Timestamps as one long since the epoch: milliseconds, microseconds or nanoseconds by the column's precision. */
 final class Timestamps {
@@ -9,8 +10,23 @@ final class Timestamps {
 
     private Timestamps() {}
 
-    /** Throws {@link ArithmeticException} where the unit's range ends. */
-    static long toLong(TimestampData timestamp, int precision) {
+    /** Whether there are points in time that the column's unit does not reach. */
+    static boolean isChoosy(Column column) {
+        return column.storage() == Storage.TIMESTAMP && column.precision() > 3;
+    }
+
+    /** Throws a {@link FrameException} where the range of the column's unit ends. */
+    static long toLong(TimestampData timestamp, Column column) {
+        try {
+            return toLong(timestamp, column.precision());
+        } catch (ArithmeticException outside) {
+            throw new FrameException("column '" + column.name() + "' is TIMESTAMP(" + column.precision()
+                    + "), the count of its units since 1970 does not fit 64 bits for " + timestamp
+                    + ": CAST it to a smaller precision in SQL");
+        }
+    }
+
+    private static long toLong(TimestampData timestamp, int precision) {
         long millis = timestamp.getMillisecond();
         int nanos = timestamp.getNanoOfMillisecond();
         if (precision <= 3) {

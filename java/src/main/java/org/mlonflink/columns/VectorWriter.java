@@ -22,6 +22,11 @@ final class VectorWriter extends BlockWriter {
     }
 
     @Override
+    boolean isChoosy() {
+        return true;
+    }
+
+    @Override
     void check(RowData row) {
         if (column.nullable() && row.isNullAt(column.field())) {
             throw refusal("is null", "use COALESCE in SQL");

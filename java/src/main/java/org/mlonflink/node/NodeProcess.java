@@ -65,6 +65,9 @@ public final class NodeProcess implements GuardedProcess.Listener, AutoCloseable
             agent.listenWith(this);
         }
         agent.send(assignment.put("standby", idle != null));
+        if (waiting != null && !waiting.isAlive()) {
+            exited("while it was idle"); // which was told to whom it belonged before
+        }
     }
 
     @Override

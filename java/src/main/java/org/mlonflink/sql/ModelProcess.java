@@ -147,25 +147,34 @@ final class ModelProcess implements NodeProcess.Listener, AutoCloseable {
         lock.lock();
         try {
             awaitTurn();
-            if (failure == null) {
-                encoder.check(row);
+            if (failure == null && fits(row, answer)) {
                 answers.add(answer);
                 rows.add(row, NO_TIMESTAMP);
-                changed.signalAll();
-            } else {
-                answer.completeExceptionally(failure);
             }
-        } catch (FrameException refused) {
-            settings.refuse(answer, refused.getMessage());
         } catch (InterruptedException cancelled) {
             after(0, rows::onRing); // others may have rows in the frame that has not gone
             throw cancelled;
         } catch (Exception error) {
             fail("model " + name + " cannot take a row: " + error);
         } finally {
+            if (failure != null) {
+                answer.completeExceptionally(failure);
+            }
+            changed.signalAll();
             lock.unlock();
         }
         return answer;
+    }
+
+    /** Whether the row does; one that does not is refused before anybody counts on its answer. */
+    private boolean fits(RowData row, CompletableFuture<Collection<RowData>> answer) {
+        try {
+            encoder.check(row);
+            return true;
+        } catch (FrameException refused) {
+            settings.refuse(answer, refused.getMessage());
+            return false;
+        }
     }
 
     /** Waits, with the lock, while another subtask waits for room; sees to the frame of one that was interrupted. */
@@ -197,12 +206,12 @@ final class ModelProcess implements NodeProcess.Listener, AutoCloseable {
         lock.lock();
         try {
             body.run();
-            changed.signalAll();
         } catch (InterruptedException closed) {
             Thread.currentThread().interrupt();
-        } catch (Exception error) {
+        } catch (Throwable error) { // of which the timer would tell nobody
             fail("model " + name + " cannot take a row: " + error);
         } finally {
+            changed.signalAll();
             lock.unlock();
         }
     }
@@ -219,7 +228,12 @@ final class ModelProcess implements NodeProcess.Listener, AutoCloseable {
 
     /** Whether it has ended, or failed, or is being closed. */
     boolean isOver() {
-        return process.isOver();
+        lock.lock();
+        try {
+            return failure != null || process.isOver();
+        } finally {
+            lock.unlock();
+        }
     }
 
     @Override
@@ -266,6 +280,7 @@ final class ModelProcess implements NodeProcess.Listener, AutoCloseable {
         if (endStream()) {
             Uninterrupted.within(grace, nanos -> over.await(nanos, TimeUnit.NANOSECONDS));
         }
+        fail("model " + name + " is closed"); // which whoever waits for room hears
         process.close();
         timers.shutdownNow();
         bell.close();

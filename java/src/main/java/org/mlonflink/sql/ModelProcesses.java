@@ -70,12 +70,13 @@ final class ModelProcesses {
     }
 
     private static synchronized Lease share(Model model, FunctionContext context) throws IOException {
-        List<Shared> processes = SHARED.computeIfAbsent(model, unused -> new ArrayList<>());
+        List<Shared> processes = SHARED.getOrDefault(model, new ArrayList<>());
         processes.removeIf(shared -> shared.process.isOver()); // whoever leases it still closes it
         int limit = model.settings.processes();
         if (processes.size() < limit) {
             int index = firstFree(processes);
             processes.add(new Shared(model, index, new ModelProcess(model.settings, model.job, index, limit, context)));
+            SHARED.put(model, processes);
         }
         Shared chosen = processes.stream()
                 .min((one, other) -> Integer.compare(one.leases, other.leases))
