@@ -77,8 +77,10 @@ def test_a_row_that_does_not_fit_its_group_is_refused_alone(sql: Sql, line: Path
     assert f"Caused by: model strict cannot take a row: {NO_PLACE}{REMEDY}" in told
 
 
-@pytest.mark.parametrize("points", ["TIMESTAMP(9)", "ARRAY<TIMESTAMP(9)>"])
-def test_a_point_in_time_out_of_reach_is_refused_alone(sql: Sql, line: Path, points: str) -> None:
+@pytest.mark.parametrize(
+    ("points", "name"), [("TIMESTAMP(9)", "points"), ("ARRAY<TIMESTAMP(9)>", "points[]")]
+)
+def test_a_point_in_time_out_of_reach_is_refused_alone(sql: Sql, line: Path, points: str, name: str) -> None:
     """Nothing of that row goes to the process: every other row has its own answer, and its own text."""
     value = "CAST(v AS TIMESTAMP(9))" if points == "TIMESTAMP(9)" else "ARRAY[CAST(v AS TIMESTAMP(9))]"
     values = ", ".join(
@@ -98,7 +100,7 @@ def test_a_point_in_time_out_of_reach_is_refused_alone(sql: Sql, line: Path, poi
     )
     found = collect(sql.query("id, y, why", table="moments", columns="x, name, points"))
     out = (
-        "column 'points' is TIMESTAMP(9), the count of its units since 1970 does not fit 64 bits for "
+        f"column '{name}' is TIMESTAMP(9), the count of its units since 1970 does not fit 64 bits for "
         "9999-12-31T00:00: CAST it to a smaller precision in SQL"
     )
     assert found == [(id_, None, out) if id_ % 3 == 0 else (id_, 3.0 * id_, None) for id_ in range(1, 8)]
