@@ -55,7 +55,8 @@ def test_the_agent_reads_the_log_of_its_latest_attempt(stage) -> None:
         text = f"worker[0] of 1, attempt {number}\n".encode()
         assert answer.request == 2 + number
         assert answer.piece == wire.LogPiece(text[-10:], len(text) - 10, len(text), str(path))
-        told = [event.measured for event in stage.master.events if isinstance(event, wire.Heartbeat)]
+        beats = [event for event in stage.master.events if isinstance(event, wire.Heartbeat)]
+        told = [beat.measured for beat in beats if beat.measured]  # which not every one says
         assert told[-1]["log_bytes"] == len(text)
         if number == 0:
             stage.master.tell(wire.Restart(Token(0, 1)))
