@@ -12,9 +12,6 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# JVMs of tests live for a minute: the quick compiler is enough, and leaves the CPUs to others.
-os.environ.setdefault("JVM_ARGS", "-XX:TieredStopAtLevel=1")
-
 
 @pytest.fixture(autouse=True)
 def job_programs_may_start() -> Iterator[None]:

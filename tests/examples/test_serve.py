@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import re
 import subprocess
 import sys
@@ -186,10 +185,9 @@ def test_the_next_version_is_made_when_all_that_it_learns_from_is_out(
 def test_both_versions_serve_a_live_stream_and_each_flight_once(
     data_folder: Path, departures: pa.Table, stages: Stages, tmp_path: Path
 ) -> None:
-    """The whole program, as the user runs it, with the JVM of users: version 2 is to be there in time."""
+    """The whole program, as the user runs it."""
     done = subprocess.run(
         [sys.executable, SERVE, "--data", data_folder, "--out", tmp_path, "--rows", "4000", "--rate", "150"],
-        env={**os.environ, "JVM_ARGS": ""},
         capture_output=True,
         text=True,
         check=False,

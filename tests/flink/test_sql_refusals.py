@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ from support.sql import Sql, make_sql
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from pyflink.table import Table
 
 pytestmark = [pytest.mark.flink, pytest.mark.timeout(110)]
 
@@ -27,6 +30,11 @@ NO_PLACE = "column 'b' is null, a matrix holds null only as the NaN of FLOAT and
 @pytest.fixture
 def sql(tmp_path: Path) -> Sql:
     return make_sql(tmp_path / "logs")
+
+
+def by_id(table: Table) -> list[tuple[Any, ...]]:
+    """The rows of `table`: Flink reads VALUES with a CAST as one source for each row, in any order."""
+    return sorted(collect(table), key=operator.itemgetter(0))
 
 
 def why(sql: Sql, **options: Any) -> str:
@@ -46,7 +54,7 @@ def why(sql: Sql, **options: Any) -> str:
 def test_refused_rows_come_with_nulls_and_the_reason(sql: Sql, line: Path) -> None:
     sql.rows(ROWS)
     sql.model(line, output="y FLOAT, why STRING", error_column="why", preprocess="sql_programs:positive")
-    assert collect(sql.query("id, y, why")) == [
+    assert by_id(sql.query("id, y, why")) == [
         (1, 4.5, None),
         (2, None, "ValueError: -1.0 is below zero"),
         (3, None, "the answer y is NaN"),
@@ -62,7 +70,7 @@ def test_a_row_that_does_not_fit_its_group_is_refused_alone(sql: Sql, line: Path
     )
     options = {"groups": "f=a,b", "preprocess": "sql_programs:summed"}
     sql.model(line, columns="a INT, b INT", output="y FLOAT, why STRING", error_column="why", **options)
-    assert collect(sql.query("id, y, why", table="pairs", columns="a, b")) == [
+    assert by_id(sql.query("id, y, why", table="pairs", columns="a, b")) == [
         (1, 9.0, None),
         (
             2,
@@ -98,7 +106,7 @@ def test_a_point_in_time_out_of_reach_is_refused_alone(sql: Sql, line: Path, poi
         error_column="why",
         preprocess="sql_programs:named",
     )
-    found = collect(sql.query("id, y, why", table="moments", columns="x, name, points"))
+    found = by_id(sql.query("id, y, why", table="moments", columns="x, name, points"))
     out = (
         f"column '{name}' is TIMESTAMP(9), the count of its units since 1970 does not fit 64 bits for "
         "9999-12-31T00:00: CAST it to a smaller precision in SQL"
