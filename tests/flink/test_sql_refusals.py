@@ -117,7 +117,7 @@ def test_a_point_in_time_out_of_reach_is_refused_alone(sql: Sql, line: Path, poi
 @pytest.mark.parametrize(
     ("rows", "options", "told"),
     [
-        (ROWS, {"preprocess": "sql_programs:positive"}, "ValueError: -1.0 is below zero"),
+        ("(1, 1.5), (2, -1.0)", {"preprocess": "sql_programs:positive"}, "ValueError: -1.0 is below zero"),
         ("(1, 1.5), (2, CAST(NULL AS FLOAT))", {}, "x is null"),
         ("(1, 1.5)", {"preprocess": "sql_programs:failing"}, "RuntimeError: the user's own words"),
     ],

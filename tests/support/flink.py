@@ -69,7 +69,7 @@ BEFORE = _folders()
 
 def ours() -> list[str]:
     """Processes, files and shared-memory segments of these tests on this machine."""
-    left = [f"process {process.pid} ({process.status()})" for process in processes()]
+    left = [f"process {process.pid}" for process in processes()]
     folders = _folders() - BEFORE
     return left + [str(folder) for folder in folders - _in_use_by_others(folders)]
 
