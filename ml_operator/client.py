@@ -33,7 +33,7 @@ _LOOK_S = 0.05
 class JobMonitor:
     """Watches one submitted job. For one thread.
 
-    It asks the application master on one connection, for as long as that can be reached.
+    It asks the application master on one connection, until it is found at another address.
     """
 
     def __init__(
@@ -45,6 +45,7 @@ class JobMonitor:
         self._master_uid = master_uid
         self._flink = flink
         self._master: MasterConnection | None = None
+        self._answers = False
 
     def wait(self, on_status: Callable[[ClusterStatus], object] | None, every: timedelta) -> None:
         """Wait for the end; see `MLJob.wait`."""
@@ -83,23 +84,28 @@ class JobMonitor:
     def status(self) -> ClusterStatus | None:
         """The cluster's state; None while its AM cannot be reached."""
         try:
-            self._master = self._master or self._find_master()
-            return None if self._master is None else self._master.status()
+            if not self._answers:
+                self._connect()
+            status = None if self._master is None else self._master.status()
         except (MasterUnreachable, Py4JJavaError):
-            self._disconnect()  # it ended, or it was started anew elsewhere
-            return None
+            status = None  # it is busy, it has ended, or it was started anew elsewhere
+        self._answers = status is not None
+        return status
 
     def _read_log(self, node: NodeId, offset: int, limit: int) -> LogPiece:
         if self._master is None:
             raise MasterUnreachable("the application master is not known")
         return self._master.log(node, offset, limit)
 
-    def _find_master(self) -> MasterConnection | None:
+    def _connect(self) -> None:
+        """To where the application master is announced, unless that is known already."""
         found = self._graph.findMaster(self._j_client, self._master_uid)
         if found is None:
-            return None
+            return
         master = json.loads(found)
-        return MasterConnection(master["master"], master["token"], _STATUS_TIMEOUT_S)
+        if self._master is None or self._master.address != master["master"]:
+            self._disconnect()
+            self._master = MasterConnection(master["master"], master["token"], _STATUS_TIMEOUT_S)
 
     def _disconnect(self) -> None:
         if self._master is not None:

@@ -59,7 +59,7 @@ def test_what_users_write_is_text() -> None:
         first, second = cluster.nodes
         first.log = f"before\n{MARKUP}\nbehind\n".encode()
         await second.fail(f"ValueError: {MARKUP}")
-        await cluster.until(lambda status: all(node.token.attempt == 1 for node in status.nodes))
+        await cluster.until(lambda status: all(node.token.attempt == 1 and node.pid for node in status.nodes))
         await first.beat({MARKUP: 3.0})
         async with tab(browser) as tabbed:
             await tabbed.goto(page)
