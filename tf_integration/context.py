@@ -109,7 +109,7 @@ class TFContext(NodeContext):
             return batch if transform is None else transform(batch)
 
         steps = self._steps(source, batch_size, lambda records, rows: (tensors.values(records), rows))
-        return StepDataset(steps, signature, transformed)
+        return StepDataset(steps, signature, transformed, self._end_if_asked)
 
     def emit(self, objects: Sequence[Any] | None = None, /, **columns: Any) -> None:
         """`NodeContext.emit`, of tensors as `tf_integration.tensors` describes them, too."""

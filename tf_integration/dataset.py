@@ -55,13 +55,18 @@ class _Stream:
 class StepIterator(tf.distribute.DistributedIterator):  # type: ignore[misc] # tensorflow has no types
     """Hands out the steps of a `StepDataset`, in eager code and in a `tf.function`.
 
+    Args:
+        elements: a `tf.data.Dataset`.
+        at_end: called in eager code when there are no more; may raise.
+
     Attributes:
         only_shown: one element was given out in eager code, and nothing was asked for since.
     """
 
-    def __init__(self, elements: Any) -> None:
+    def __init__(self, elements: Any, at_end: Callable[[], None]) -> None:
         self.only_shown = False
         self._fresh = True
+        self._at_end = at_end
         self._elements = iter(elements)
         self._element_spec = elements.element_spec
 
@@ -82,7 +87,11 @@ class StepIterator(tf.distribute.DistributedIterator):  # type: ignore[misc] # t
     def __next__(self) -> Any:
         shows = self._fresh and not tf.inside_function()
         self._fresh = self.only_shown = False
-        element = next(self._elements)
+        try:
+            element = next(self._elements)
+        except StopIteration:
+            self._at_end()
+            raise
         self.only_shown = shows
         return element
 
@@ -104,9 +113,17 @@ class StepDataset(tf.data.Dataset, tf.distribute.DistributedDataset):  # type: i
         elements: yields what `signature` describes, when it is asked for it.
         signature: nested `tf.TypeSpec`.
         transform: makes an element of the dataset of one of `elements`; traced once.
+        at_end: called in the thread that iterates, in eager code, when there are no more; may raise.
     """
 
-    def __init__(self, elements: Iterator[Any], signature: Any, transform: Callable[..., Any]) -> None:
+    def __init__(
+        self,
+        elements: Iterator[Any],
+        signature: Any,
+        transform: Callable[..., Any],
+        at_end: Callable[[], None],
+    ) -> None:
+        self._at_end = at_end
         self._stream = _Stream(elements)
         source = tf.data.Dataset.from_generator(lambda: self._stream, output_signature=signature)
         self._steps = source.map(transform).with_options(_in_step())
@@ -121,7 +138,7 @@ class StepDataset(tf.data.Dataset, tf.distribute.DistributedDataset):  # type: i
     def __iter__(self) -> StepIterator:
         if self._iterator is not None and self._iterator.only_shown:
             self._stream.show_again()
-        self._iterator = StepIterator(self._steps)
+        self._iterator = StepIterator(self._steps, self._at_end)
         return self._iterator
 
     def _inputs(self) -> list[Any]:

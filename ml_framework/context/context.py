@@ -313,7 +313,7 @@ class NodeContext:
         """
         if self._input is not None:
             self._input.answer()
-        if self._asked_to_end():
+        if self.stopping.is_asked():
             return
         if self._checkpoints is not None:
             self._checkpoints.finish()
@@ -377,7 +377,7 @@ class NodeContext:
                 batch_size,
                 patience_s=self._patience_s,
                 waiting=self._waiting,
-                over=self._asked_to_end,
+                over=self.stopping.is_asked,
             ):
                 batch = converted(records, global_rows)
                 counters.begin_step(records.rows)
@@ -388,12 +388,12 @@ class NodeContext:
                     counters.end_step()
         finally:
             counters.enter(Phase.USER)
-        if self._asked_to_end() and threading.current_thread() is threading.main_thread():
-            raise Stopped  # lest user code take this for the end of the input
+        self._end_if_asked()
 
-    def _asked_to_end(self) -> bool:
-        """Whether it is, without a trace: only user code that looks is trusted to look again."""
-        return threading.Event.is_set(self.stopping)
+    def _end_if_asked(self) -> None:
+        """Called where a loop over batches ends, lest user code take that for the end of the input."""
+        if self.stopping.is_asked() and threading.current_thread() is threading.main_thread():
+            raise Stopped
 
     def _batch(self, records: RecordBatch, global_rows: int) -> Any:
         """`records` as user code gets them."""

@@ -14,6 +14,7 @@ import socket
 import threading
 from typing import TYPE_CHECKING, Any
 
+from ml_framework.context.stopping import Stopping
 from ml_framework.errors import PeerLost
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class ControlSocket:
     """
 
     def __init__(self, fd: int, on_lost: Callable[[], None] = kill_own_group) -> None:
-        self.stopping = threading.Event()
+        self.stopping = Stopping()
         self.aborted: set[int] = set()
         self._socket = socket.socket(fileno=fd)
         self._socket.settimeout(None)

@@ -3,9 +3,8 @@
 It loads the entrypoint and the context that it gets, runs it, and leaves `error.json` behind when it raises.
 A `SystemExit` keeps its exit code.
 
-To stop the process its agent sets `ctx.stopping` and sends SIGTERM. Code that has ever looked at
-`ctx.stopping` is trusted to look again. In any other, SIGTERM raises `Stopped` in the main thread, so that
-``finally`` blocks and context managers run. Code that holds out is killed after the grace.
+To stop the process its agent sets `ctx.stopping` and sends SIGTERM (`ml_framework.context.stopping`). Code
+that holds out is killed after the grace.
 
 When the process hangs its agent asks for its stacks (`ml_framework.runner.stacks`) before it ends it.
 """
@@ -17,7 +16,6 @@ import io
 import json
 import signal
 import sys
-import threading
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,32 +28,11 @@ from ml_framework.runner.parent import die_with_parent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from types import FrameType
 
     from ml_framework.context.launch import Launch
 
 _STOPPED = 128 + signal.SIGTERM
 """The exit code by which a shell tells that SIGTERM ended a process."""
-
-
-class Stopping(threading.Event):
-    """The event behind `ctx.stopping`.
-
-    Attributes:
-        looked_at: user code has asked for its state.
-    """
-
-    looked_at = False
-
-    def is_set(self) -> bool:
-        """Whether the process is asked to end."""
-        self.looked_at = True
-        return super().is_set()
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Wait until the process is asked to end, at most `timeout` seconds; False when that passed first."""
-        self.looked_at = True
-        return super().wait(timeout)
 
 
 def main(context_file: str) -> None:
@@ -85,14 +62,13 @@ def _run(context_file: Path, error_file: Path) -> None:
     launch = Launch.read(context_file)
     control = ControlSocket(launch.descriptors.control)
     die_with_parent(0)  # from here on its end is seen by `control`, which takes our children along
-    control.stopping = stopping = Stopping()
-    _end_on_sigterm(stopping)
-    entrypoint = _entrypoint(launch)
-    with resolve(launch.context)(launch, control) as context, _recorded(error_file):
-        if context.returned:
-            sys.stdout.write("had returned before the checkpoint the job goes on from: not called again\n")
-        else:
-            entrypoint(context)
+    with control.stopping.raised_by_sigterm():
+        entrypoint = _entrypoint(launch)
+        with resolve(launch.context)(launch, control) as context, _recorded(error_file):
+            if not context.returned:
+                entrypoint(context)
+            else:
+                print("had returned before the checkpoint the job goes on from: not called again")
 
 
 def _entrypoint(launch: Launch) -> Callable[[Any], object]:
@@ -117,15 +93,6 @@ def _recorded(error_file: Path) -> Iterator[None]:
         if not (isinstance(error, SystemExit) and error.code in (None, 0)):
             ErrorFile.of(error).write(error_file)
         raise
-
-
-def _end_on_sigterm(stopping: Stopping) -> None:
-    def end(_number: int, _frame: FrameType | None) -> None:
-        if not stopping.looked_at:
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)  # cleaning up is not to be interrupted
-            raise Stopped
-
-    signal.signal(signal.SIGTERM, end)
 
 
 def _flush_each_line() -> None:

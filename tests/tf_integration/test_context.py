@@ -168,7 +168,7 @@ def test_models_are_replaced_whole(alone: dict[str, Any]) -> None:
 def test_a_worker_that_waits_for_rows_ends_when_it_is_asked(run: dict[str, Any]) -> None:
     """In good order, long before the grace is over, and its code is unwound."""
     assert run["outcome"] == "stopped"
-    assert run["log"].splitlines()[-2:] == ["waits", "goodbye"]
+    assert run["log"].splitlines()[-3:] == ["waits", "is stopped", "goodbye"]
     assert run["took_s"] < 5
 
 

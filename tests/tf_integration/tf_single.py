@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
+from ml_framework.errors import Stopped
 from ml_framework.testing.waiting import eventually
 from tf_integration import mean_loss
 
@@ -37,6 +38,10 @@ def alone(ctx: TFContext) -> None:
         print("waits")  # from here on it may be asked to end
         for _ in ctx.dataset():
             print("got more")
+        print("takes that for the end of the input")
+    except Stopped:
+        print("is stopped")
+        raise
     finally:
         print("goodbye")
 

@@ -224,7 +224,7 @@ class CoordinatorContext(TFContext):
         if self._feed is not None:
             self._feed.stop()
         super()._finish()  # the last state is saved while the whole cluster is there
-        if not self._asked_to_end():
+        if not self.stopping.is_asked():
             self._release_workers()
 
     def _release_workers(self) -> None:
