@@ -103,4 +103,7 @@ class PeerLost(QueueError):
 
 
 class Stopped(BaseException):
-    """Raised in the main thread of a user's process that is asked to end: for ``finally``, not ``except``."""
+    """Raised in the main thread of a user's process that is asked to end: for ``finally``, not ``except``.
+
+    Code that goes on behind an ``except`` that caught it gets it again, half a second or some seconds later.
+    """

@@ -23,7 +23,7 @@ from ml_framework.context.metrics import Metrics
 from ml_framework.context.output import Output
 from ml_framework.context.peers import Peers
 from ml_framework.context.steps import check_batch_size, steps
-from ml_framework.errors import EmitError, PlanError, Stopped
+from ml_framework.errors import EmitError, PlanError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -393,7 +393,7 @@ class NodeContext:
     def _end_if_asked(self) -> None:
         """Called where a loop over batches ends, lest user code take that for the end of the input."""
         if self.stopping.is_asked() and threading.current_thread() is threading.main_thread():
-            raise Stopped
+            self.stopping.unwind()
 
     def _batch(self, records: RecordBatch, global_rows: int) -> Any:
         """`records` as user code gets them."""

@@ -46,6 +46,7 @@ def main(context_file: str) -> None:
         with _recorded(error_file):
             _run(Path(context_file), error_file)
     except Stopped:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # lest another one comes
         sys.exit(_STOPPED)
     except SystemExit:
         raise

@@ -74,7 +74,7 @@ def resource():
 
 def code():
     with resource():
-        raise Stopped
+        stopping.unwind()
 
 ended(code)
 """) == ["closed", "stopped"]
@@ -104,6 +104,135 @@ def code():
 
 ended(code)
 """) == ["False", "stopped"]
+
+
+def test_a_second_end_of_a_loop_disturbs_nothing() -> None:
+    """Code that cleans up may read what is left of the input, which ends at once."""
+    assert said("""
+def code():
+    try:
+        ask()
+        time.sleep(10)
+    finally:
+        try:
+            stopping.unwind()
+        except Stopped:
+            pass
+        time.sleep(0.7)
+        print("cleaned up")
+
+ended(code)
+""") == ["cleaned up", "stopped"]
+
+
+def test_who_keeps_it_gets_it_again() -> None:
+    """After some seconds: nobody can tell that it is not on its way any more."""
+    assert said("""
+kept = []
+
+def code():
+    try:
+        ask()
+        time.sleep(10)
+    except Stopped as error:
+        kept.append(error)
+    print("goes on")
+    time.sleep(10)
+
+ended(code)
+""") == ["goes on", "stopped"]
+
+
+def test_what_a_loop_drops_cleans_up_undisturbed() -> None:
+    """Python does that before anybody handles the exception that has ended the loop."""
+    assert said("""
+def rows():
+    try:
+        yield 1
+    finally:
+        time.sleep(0.7)
+        print("closed")
+
+class Reader:
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        return 1
+
+    def __del__(self):
+        time.sleep(0.7)
+        print("dropped")
+
+def code():
+    try:
+        for _ in rows():
+            ask()
+            time.sleep(10)
+    finally:
+        for _ in Reader():
+            ask()
+            break
+
+ended(code)
+""") == ["closed", "dropped", "stopped"]
+
+
+def test_what_comes_behind_is_not_disturbed() -> None:
+    """Such as functions that are called at the exit; however the block was left."""
+    assert said("""
+import atexit
+
+@atexit.register
+def late():
+    ask()
+    time.sleep(0.7)
+    print("left")
+
+def code():
+    try:
+        ask()
+        time.sleep(10)
+    except Stopped:
+        raise SystemExit from None
+
+ended(code)
+""") == ["left"]
+
+
+def test_a_forked_child_ends_by_the_signal() -> None:
+    """Whether its parent has looked or not: it says nothing, and does not go on."""
+    assert said("""
+import multiprocessing
+
+def code():
+    for _ in range(2):
+        child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(10,))
+        child.start()
+        time.sleep(0.1)
+        child.terminate()
+        child.join(5)
+        print(child.exitcode)
+        stopping.is_set()
+
+ended(code)
+""") == ["-15", "-15"]
+
+
+def test_who_handles_sigterm_instead_is_not_asked_again() -> None:
+    """Nor does a handler that is back at the default end the process."""
+    assert said("""
+def code():
+    try:
+        ask()
+        time.sleep(10)
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        time.sleep(0.7)
+        print("cleaned up")
+
+ended(code)
+""") == ["cleaned up", "stopped"]
 
 
 def test_it_is_raised_again_where_a_library_has_swallowed_it() -> None:
