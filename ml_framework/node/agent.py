@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 _ORPHAN_GRACE = timedelta(seconds=1)
 """The grace of a process whose node nobody waits for any more."""
 
-_LAST_WORD_S = 0.5
+_LAST_WORD_S = 2.0
 """How long a node that its parent stops waits for the AM to take note."""
 
 

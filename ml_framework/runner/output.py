@@ -72,6 +72,8 @@ class Output:
     async def drain(self, timeout_s: float) -> None:
         """Read what is left, at most `timeout_s` seconds as a stray writer may hold the pipe open; close."""
         await asyncio.wait([self.ended], timeout=timeout_s)
+        if not self.ended.done():
+            self._take()  # what has come while this loop was too late to look
         self.close()
 
     def close(self) -> None:
@@ -94,17 +96,22 @@ class Output:
         asyncio.get_running_loop().add_reader(self._fd, self._read)
 
     def _read(self) -> None:
+        self._take()
+        if not self.ended.done():
+            loop = asyncio.get_running_loop()
+            loop.remove_reader(self._fd)
+            self._pause = loop.call_later(_PAUSE_S, self._watch)
+
+    def _take(self) -> None:
+        """Tee what lies in the pipe; close at its end."""
         try:
             data = os.read(self._fd, _PIPE_BYTES)
         except BlockingIOError:
             return
-        if not data:
+        if data:
+            self._tee(data)
+        else:
             self.close()
-            return
-        self._tee(data)
-        loop = asyncio.get_running_loop()
-        loop.remove_reader(self._fd)
-        self._pause = loop.call_later(_PAUSE_S, self._watch)
 
     def _tee(self, data: bytes) -> None:
         self._keep(data)

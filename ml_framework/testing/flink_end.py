@@ -59,11 +59,12 @@ class FlinkEnd:
         self._producer: Producer | None = None
         self._answers: list[Answer] = []
         self._ended = False
+        self._closing = False
         self._changed = threading.Condition()
         self._collector = threading.Thread(target=self._serve, name="flink-end", daemon=True)
         self._collector.start()
 
-    def feed(self, *, timeout_s: float = 10.0, timestamps: Any = None, **columns: Any) -> None:
+    def feed(self, *, timeout_s: float = 30.0, timestamps: Any = None, **columns: Any) -> None:
         """Send one frame of rows to the node.
 
         Args:
@@ -81,15 +82,15 @@ class FlinkEnd:
         frame = encode(self._input_layout, columns, timestamps)
         self._connected(timeout_s).send(FrameKind.BATCH, frame, timeout_s=timeout_s)
 
-    def send(self, kind: FrameKind, number: int, *, timeout_s: float = 10.0) -> None:
+    def send(self, kind: FrameKind, number: int, *, timeout_s: float = 30.0) -> None:
         """Send one control frame, such as a watermark or a checkpoint; raises as `feed` does."""
         self._connected(timeout_s).send_number(kind, number, timeout_s=timeout_s)
 
-    def end(self, *, timeout_s: float = 10.0) -> None:
+    def end(self, *, timeout_s: float = 30.0) -> None:
         """Say that the input has ended; raises as `feed` does."""
         self._connected(timeout_s).send(FrameKind.END, timeout_s=timeout_s)
 
-    def answers(self, *, timeout_s: float = 10.0) -> list[Answer]:
+    def answers(self, *, timeout_s: float = 30.0) -> list[Answer]:
         """Every frame that the node has sent, once it has ended; rows are copies.
 
         Raises:
@@ -98,7 +99,7 @@ class FlinkEnd:
         self._wait(lambda: self._ended, timeout_s, "the node has not ended its output")
         return list(self._answers)
 
-    def rows(self, *, timeout_s: float = 10.0) -> dict[str, list[Any]]:
+    def rows(self, *, timeout_s: float = 30.0) -> dict[str, list[Any]]:
         """Every row that the node has sent, by column, once it has ended; raises as `answers` does."""
         contents = [content for _, content in self.answers(timeout_s=timeout_s)]
         batches = [content for content in contents if isinstance(content, RecordBatch)]
@@ -109,6 +110,7 @@ class FlinkEnd:
         """Go away, as the task does when it ends."""
         self._listening.shutdown(socket.SHUT_RDWR)
         with self._changed:
+            self._closing = True
             if self._socket is not None:
                 self._socket.shutdown(socket.SHUT_RDWR)
         self._collector.join()
@@ -138,6 +140,8 @@ class FlinkEnd:
         with closing(Doorbell(connection)) as bell:
             with self._changed:
                 self._socket = connection
+                if self._closing:
+                    connection.shutdown(socket.SHUT_RDWR)
             if "input_queue" in self._queues:
                 self._announce(Producer(self._queues["input_queue"], bell))
             self._collect(Consumer(self._queues["output_queue"], bell))

@@ -55,7 +55,7 @@ class ScriptedMaster(pb_grpc.ApplicationMasterServicer):  # type: ignore[misc]
         """Send `command` to the node that attends."""
         self._commands.put(command)
 
-    def wait_for(self, kind: type[wire.NodeEvent], *, timeout_s: float = 10.0, count: int = 1) -> Any:
+    def wait_for(self, kind: type[wire.NodeEvent], *, timeout_s: float = 30.0, count: int = 1) -> Any:
         """The `count`-th event of class `kind`; `TimeoutError` if it does not come."""
         deadline = time.monotonic() + timeout_s
         with self._heard:
@@ -66,7 +66,7 @@ class ScriptedMaster(pb_grpc.ApplicationMasterServicer):  # type: ignore[misc]
                 if not self._heard.wait(deadline - time.monotonic()):
                     raise TimeoutError(f"no {kind.__name__} number {count}, only {self.events}")
 
-    def outcome(self, node: NodeId, *, timeout_s: float = 10.0) -> wire.Ended:
+    def outcome(self, node: NodeId, *, timeout_s: float = 30.0) -> wire.Ended:
         """How `node` said that it ended."""
         ended: wire.Ended = self.wait_for(wire.Ended, timeout_s=timeout_s)
         assert ended.node == node

@@ -15,7 +15,7 @@ T = TypeVar("T")
 _LOOK_S = 0.01
 
 
-def eventually(condition: Callable[[], T], *, timeout_s: float = 10.0) -> T:
+def eventually(condition: Callable[[], T], *, timeout_s: float = 30.0) -> T:
     """What `condition` returns once that is true; `TimeoutError` if it is not in time."""
     deadline = time.monotonic() + timeout_s
     pause = threading.Event()
