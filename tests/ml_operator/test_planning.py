@@ -49,6 +49,20 @@ def test_partition_by_sends_rows_by_the_hash_of_a_column(job) -> None:
     assert rows["ship_strategy"] == "HASH"
 
 
+def test_roles_are_planned_on_any_thread_of_the_jvm(job) -> None:
+    """Python's calls arrive on another one where a finalizer in another thread uses the connection."""
+    planned, env, tables = job
+    rows = numbers(tables)
+    connections = get_gateway()._gateway_client.deque
+    others = [connections.pop() for _ in range(len(connections))]
+    try:
+        planned.add_role("worker", runner=HAPPY, parallelism=2, input=rows, partition_by="s")
+    finally:
+        connections.extend(others)
+    (edge,) = graph(env)["worker input"]["predecessors"]
+    assert edge["ship_strategy"] == "HASH"
+
+
 def test_plan_is_frozen_and_says_what_was_added(job) -> None:
     planned, _, tables = job
     before = planned.plan()

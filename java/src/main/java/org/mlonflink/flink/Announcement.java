@@ -6,6 +6,7 @@ import java.net.URI;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.FileAttribute;
@@ -30,6 +31,7 @@ final class Announcement implements JobListener {
     private static final Path SELF = Path.of("/proc/self");
     private static final int OTHERS = 077;
     private static final int START = 19;
+    private static final int TRIES = 10;
 
     private final Path folder;
 
@@ -74,7 +76,20 @@ final class Announcement implements JobListener {
         return Long.parseLong(stat.substring(stat.lastIndexOf(')') + 2).split(" ")[START]);
     }
 
+    /** Again where the last job that was announced there has removed the folder between two of our steps. */
     private Path write(String name, String content) throws IOException {
+        for (int tries = 1; ; tries++) {
+            try {
+                return tryToWrite(name, content);
+            } catch (NoSuchFileException removed) {
+                if (tries == TRIES) {
+                    throw removed;
+                }
+            }
+        }
+    }
+
+    private Path tryToWrite(String name, String content) throws IOException {
         try {
             Files.createDirectory(folder, only("rwx------"));
         } catch (FileAlreadyExistsException exists) {

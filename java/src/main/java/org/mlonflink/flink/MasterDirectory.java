@@ -30,8 +30,16 @@ final class MasterDirectory {
         return JOBS.computeIfAbsent(job, key -> new MasterDirectory());
     }
 
+    /** Whoever still waits for the job's master hears that there is none. */
     static void forget(String job) {
-        JOBS.remove(job);
+        MasterDirectory gone = JOBS.remove(job);
+        if (gone != null) {
+            gone.close();
+        }
+    }
+
+    private synchronized void close() {
+        master.complete(null);
     }
 
     synchronized void publish(int newAttempt, MasterAddress address) {

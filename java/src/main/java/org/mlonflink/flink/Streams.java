@@ -13,6 +13,7 @@ import org.apache.flink.table.api.DataTypes;
 import org.apache.flink.table.api.Schema;
 import org.apache.flink.table.api.Table;
 import org.apache.flink.table.api.bridge.java.StreamTableEnvironment;
+import org.apache.flink.table.api.bridge.java.internal.StreamTableEnvironmentImpl;
 import org.apache.flink.table.api.internal.TableEnvironmentInternal;
 import org.apache.flink.table.data.GenericRowData;
 import org.apache.flink.table.data.RowData;
@@ -30,8 +31,15 @@ import org.apache.flink.util.Collector;
 
 /** Tables and DataStreams to streams of internal rows and back, timestamps and watermarks kept. */
 public final class Streams {
+    /** Flink's planner works on threads where a table environment was made, and Python calls us on any. */
+    private static final ThreadLocal<Boolean> PLANS = ThreadLocal.withInitial(() -> false);
+
     /** The rows of an insert-only table. Flink refuses an updating one. */
     public DataStream<RowData> fromTable(StreamTableEnvironment tables, Table table) {
+        if (!PLANS.get()) {
+            StreamTableEnvironment.create(((StreamTableEnvironmentImpl) tables).execEnv());
+            PLANS.set(true);
+        }
         DataType type = DataTypeUtils.toInternalDataType(table.getResolvedSchema().toSourceRowDataType());
         return tables.toDataStream(table, type);
     }
