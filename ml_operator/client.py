@@ -12,6 +12,7 @@ from pyflink.java_gateway import get_gateway
 from ml_framework.errors import JobFailed, MasterUnreachable
 from ml_framework.rpc.channel import MasterConnection
 from ml_framework.rpc.messages import status_from_json
+from ml_operator.rest import OWN_FAILURE
 from ml_operator.terminal import LogFollower, Terminal
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ _LOOK_S = 0.05
 class JobMonitor:
     """Watches one submitted job. For one thread.
 
-    It asks the application master on one connection, until it is found at another address.
+    It asks the application master on one connection, as long as that one is announced.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class JobMonitor:
         self._master_uid = master_uid
         self._flink = flink
         self._master: MasterConnection | None = None
+        self._announced: str | None = None
         self._answers = False
 
     def wait(self, on_status: Callable[[ClusterStatus], object] | None, every: timedelta) -> None:
@@ -98,19 +100,22 @@ class JobMonitor:
         return self._master.log(node, offset, limit)
 
     def _connect(self) -> None:
-        """To where the application master is announced, unless that is known already."""
-        found = self._graph.findMaster(self._j_client, self._master_uid)
-        if found is None:
+        """To the application master as it is announced, unless that is known already."""
+        announced = self._graph.findMaster(self._j_client, self._master_uid)
+        if announced == self._announced:
             return
-        master = json.loads(found)
-        if self._master is None or self._master.address != master["master"]:
-            self._disconnect()
-            self._master = MasterConnection(master["master"], master["token"], _STATUS_TIMEOUT_S)
+        self._disconnect()
+        self._announced = announced
+        if announced is not None:
+            master = json.loads(announced)
+            self._master = MasterConnection(
+                master["master"], master["token"], _STATUS_TIMEOUT_S, patient=False
+            )
 
     def _disconnect(self) -> None:
         if self._master is not None:
             self._master.close()
-        self._master = None
+        self._master = self._announced = None
 
     def _ended_within(self, j_result: Any, limit: timedelta) -> bool:
         """Whether the job ends in time. Python waits: Ctrl-C within a call into the JVM would break that."""
@@ -139,4 +144,5 @@ def first_cause(j_error: Any) -> str:
     while (cause := j_error.getCause()) is not None:
         j_error = cause
     # Not `j_error.toString()`: the gateway keeps methods by class name, and each job loads its classes anew.
-    return str(get_gateway().jvm.java.util.Objects.toString(j_error))
+    told = str(get_gateway().jvm.java.util.Objects.toString(j_error))
+    return told.removeprefix(f"{OWN_FAILURE}: ")

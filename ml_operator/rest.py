@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from pyflink.common import Configuration
 
+OWN_FAILURE = "org.mlonflink.node.NodeFailure"
+"""It shows its message alone, unless Flink has only a text of it left."""
+
 _ANSWER_WITHIN_S = 5.0
 _ON_DEMAND = ("kubernetes.", "yarn.")
 """Prefixes of options of clusters that start TaskManagers by themselves."""
@@ -82,7 +85,7 @@ def session_address(options: Configuration) -> str | None:
 
 def root_cause(trace: str) -> str:
     """What a Java stack trace says of the innermost cause, in its own words."""
-    return trace.rpartition("Caused by: ")[2].strip()
+    return trace.rpartition("Caused by: ")[2].strip().removeprefix(f"{OWN_FAILURE}: ")
 
 
 def _problem(error: Exception) -> str:

@@ -136,11 +136,14 @@ class MasterConnection:
         address: ``host:port``.
         token: the job's token.
         timeout_s: longest wait for an answer, in seconds.
+        patient: wait so long, too, for an AM that cannot be reached at the moment; for those who ask again
+            and again there is no use in that.
     """
 
-    def __init__(self, address: str, token: str, timeout_s: float) -> None:
+    def __init__(self, address: str, token: str, timeout_s: float, *, patient: bool = True) -> None:
         self.address = address
         self._timeout_s = timeout_s
+        self._patient = patient
         self._metadata = _metadata(token)
         self._channel = grpc.insecure_channel(address, options=CHANNEL_OPTIONS)
         self._stub = ApplicationMasterStub(self._channel)
@@ -190,7 +193,9 @@ class MasterConnection:
 
     def _ask(self, method: Any, request: Any) -> Any:
         try:
-            return method(request, metadata=self._metadata, timeout=self._timeout_s, wait_for_ready=True)
+            return method(
+                request, metadata=self._metadata, timeout=self._timeout_s, wait_for_ready=self._patient
+            )
         except grpc.RpcError as error:
             raise _translated(error.code(), error.details(), self.address, self._timeout_s) from error
 

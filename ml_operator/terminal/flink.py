@@ -60,6 +60,7 @@ class FlinkJob:
 
     def last_failure(self) -> str | None:
         """The first cause of the job's last failure, its first line; None where Flink did not tell."""
+        self._silent_until_s = float("-inf")  # who asks seldom may wait
         told = self._get("exceptions")
         entries = told.get("exceptionHistory", {}).get("entries", []) if told else []
         return root_cause(entries[0]["stacktrace"]).partition("\n")[0] if entries else None

@@ -12,7 +12,7 @@ import pytest
 
 from ml_framework.errors import MasterUnreachable, ProtocolError
 from ml_framework.master import MasterConfig, MasterServer
-from ml_framework.rpc.channel import MasterClient, fetch_status
+from ml_framework.rpc.channel import MasterClient, MasterConnection, fetch_status
 from ml_framework.rpc.wire import ClusterStatus, NodeState, NodeStatus
 from ml_framework.spec import JobSpec, NodeId, RoleSpec, Token
 
@@ -46,6 +46,16 @@ def test_the_synchronous_status_is_bounded_too(address: str) -> None:
     """The terminal does not hang."""
     with pytest.raises(MasterUnreachable, match=re.escape(f"{address} did not answer within 0.2 s")):
         fetch_status(address, "secret", 0.2)
+
+
+def test_who_has_no_patience_is_told_at_once() -> None:
+    """Where nobody listens; a socket that is deaf takes its time."""
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{nobody.getsockname()[1]}"
+        refusal = pytest.raises(MasterUnreachable, match=re.escape(f"{address} went away: "))
+        with MasterConnection(address, "secret", 3600, patient=False) as master, refusal:
+            master.status()
 
 
 def test_the_synchronous_status_is_the_masters() -> None:
