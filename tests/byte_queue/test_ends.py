@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from .conftest import Pair
 
-LIMIT_S = 20
+LIMIT_S = 60
 
 
 def receive(consumer: Consumer) -> Frame:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Start = Callable[..., subprocess.Popen[str]]
 
-LIMIT_S = 20
+LIMIT_S = 60
 LANGUAGES = ("python", "java")
 CAPACITY = 1 << 13
 LONGEST = 4 * CAPACITY

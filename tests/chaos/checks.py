@@ -6,17 +6,19 @@ import json
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import psutil
 from support.flink import processes
 
 from chaos.counts import counts_of
 from ml_framework.node.directory import PREFIX
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from chaos.draw import Draw
 
@@ -86,6 +88,10 @@ def orphans(jobs: list[str]) -> list[str]:
 def _left(jobs: list[str]) -> list[str]:
     roots = (Path("/dev/shm"), Path("/tmp"))
     folders = [path for job in jobs for root in roots for path in root.glob(f"{PREFIX}{job}*")]
-    return [f"process {process.pid}: {' '.join(process.cmdline()[1:])}" for process in processes()] + [
-        str(folder) for folder in folders
-    ]
+    return [*_told(processes()), *map(str, folders)]
+
+
+def _told(found: Iterable[psutil.Process]) -> Iterator[str]:
+    for process in found:
+        with suppress(psutil.NoSuchProcess):  # it has gone meanwhile
+            yield f"process {process.pid}: {' '.join(process.cmdline()[1:])}"

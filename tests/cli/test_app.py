@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
-import time
 import zipfile
 from pathlib import Path
 
@@ -27,16 +27,22 @@ def python(*arguments: str, **options: object) -> subprocess.CompletedProcess[st
     )
 
 
+def cpu_of_children_s() -> float:
+    """Of those that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def test_help_names_every_command_and_is_quick() -> None:
-    """The fastest of three starts: other tests run beside it."""
-    times = []
-    for _ in range(3):
-        begun = time.monotonic()
+    """By the time that it takes a processor: other tests run beside it, and end, therefore two tries."""
+    took_s = []
+    for _ in range(2):
+        before_s = cpu_of_children_s()
         done = python("-m", "ml_operator.cli", "--help")
-        times.append(time.monotonic() - begun)
+        took_s.append(cpu_of_children_s() - before_s)
+    assert min(took_s) < 1.0
     assert done.returncode == 0
     assert all(f"\n  {command} " in done.stdout for command in COMMANDS)
-    assert min(times) < 1.0
     assert "\x1b" not in done.stdout
 
 

@@ -15,7 +15,7 @@ from ml_framework.codec import Schema, Strings, concat, decode, empty, encode, p
 
 
 @given(tables(), st.integers(0, 20), st.integers(0, 20))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_slices_hold_the_rows_and_concat_joins_them(table, start, stop):
     """A slice is the same rows, and the parts of a batch make the whole again."""
     layout, values = table

@@ -26,7 +26,7 @@ def layout_of(**types):
 
 
 @given(tables())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_whatever_is_emitted_is_seen(table):
     """For tables of any types and values, nulls included, decode gives what encode was given."""
     layout, values = table

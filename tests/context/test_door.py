@@ -44,6 +44,14 @@ def knock(stack: ExitStack, port: int, said: bytes = b"") -> socket.socket:
     return connection
 
 
+def nobody_comes(door: Door) -> bool:
+    """The door has listened for a while to those who are no ranks."""
+    refusal = rf"no other rank has connected to port {door.port} within 0.1 s"
+    with pytest.raises(TimeoutError, match=refusal):
+        door.admit(KEY, 0.1)
+    return True
+
+
 def is_closed(connection: socket.socket) -> bool:
     """Whether the other end has closed `connection`, which says nothing."""
     connection.settimeout(0)
@@ -83,9 +91,7 @@ def test_who_has_no_key_is_closed_out(door: Door, stack: ExitStack) -> None:
     noise = random.Random(0).randbytes(1000)
     strangers = [knock(stack, door.port, said) for said in (hello(WRONG, 1, 1), bytes(24), noise)]
     silent = [knock(stack, door.port, said) for said in (b"", hello(KEY, 1, 1)[:23])]
-    with pytest.raises(TimeoutError, match=rf"no other rank has connected to port {door.port} within 0.2 s"):
-        door.admit(KEY, 0.2)
-    assert [is_closed(stranger) for stranger in strangers] == [True] * 3
+    eventually(lambda: nobody_comes(door) and all(map(is_closed, strangers)))
     assert [is_closed(stranger) for stranger in silent] == [False] * 2
     door.__exit__(None, None, None)
     eventually(lambda: all(map(is_closed, silent)))
@@ -94,8 +100,7 @@ def test_who_has_no_key_is_closed_out(door: Door, stack: ExitStack) -> None:
 def test_who_is_silent_longest_goes_first(door: Door, stack: ExitStack) -> None:
     """Strangers take up a bounded number of files, and a rank comes in all the same."""
     silent = [knock(stack, door.port) for _ in range(100)]
-    with pytest.raises(TimeoutError):
-        door.admit(KEY, 0.1)
+    eventually(lambda: nobody_comes(door) and len(door._said) == 100)
     silent += [knock(stack, door.port) for _ in range(100)]
     knock(stack, door.port, hello(KEY, 1, 4711))
     with closing(door.admit(KEY, 5).connection):
@@ -104,7 +109,7 @@ def test_who_is_silent_longest_goes_first(door: Door, stack: ExitStack) -> None:
 
 @pytest.mark.parametrize("said", [b"", b"half a hello", hello(WRONG, 1, 1), bytes(10_000)])
 def test_fifty_strangers_hold_no_meeting_up(stack: ExitStack, said: bytes) -> None:
-    """Who were there before the ranks; that takes no second, and the ranks hear each other alone."""
+    """Who were there before the ranks: nobody waits for them, and the ranks hear each other alone."""
     all_there = Barrier(RANKS)
     told: list[tuple[int, int]] = []
 
@@ -124,7 +129,7 @@ def test_fifty_strangers_hold_no_meeting_up(stack: ExitStack, said: bytes) -> No
     with ThreadPoolExecutor(RANKS) as threads:
         sums = list(threads.map(meet, range(RANKS), timeout=20))
     assert sums == [Sums(3, 3, 0, 0, 2)] * RANKS
-    assert time.monotonic() - began_s < 1.0
+    assert time.monotonic() - began_s < 3
 
 
 def test_the_key_is_in_no_message(door: Door, stack: ExitStack) -> None:

@@ -30,7 +30,7 @@ from ml_framework.testing.waiting import eventually
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-pytestmark = [pytest.mark.flink, pytest.mark.cluster, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.flink, pytest.mark.cluster]
 
 STEPS = read_steps(ROOT / "docker" / "Dockerfile")
 COMPOSE = YAML(typ="safe").load(ROOT / "docker" / "compose.yaml")["services"]

@@ -77,7 +77,7 @@ def test_the_page_has_each_option() -> None:
 @pytest.fixture
 def _leaves_nothing() -> Iterator[None]:
     yield
-    eventually(lambda: not ours(), timeout_s=10)
+    eventually(lambda: not ours(), timeout_s=30)
 
 
 @pytest.mark.flink
@@ -117,7 +117,6 @@ class TestGatewayProgram:
 
 
 @pytest.mark.cluster
-@pytest.mark.timeout(240)
 class TestCluster:
     @pytest.fixture(scope="class")
     def cluster(self, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandaloneCluster]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,12 @@ def plus_one(ctx: Any) -> None:
     _wait_for_others(ctx)
     for batch in ctx.batches():
         ctx.emit(x=batch["x"], y=batch["x"] + 1)
+
+
+def plus_one_once_seen(ctx: Any) -> None:
+    """Leaves a file that says that it is there, and waits for others."""
+    Path(ctx.params["folder"], f"begun-{ctx.index}").touch()
+    plus_one(ctx)
 
 
 def where_queues_lie(ctx: Any) -> None:
@@ -241,8 +248,10 @@ def die_when_another_is_ready(ctx: Any) -> None:
     Path(ctx.params["folder"], f"start-{ctx.attempt}").write_text(f"{parent} {_is_standby(os.getpid())}")
     for batch in ctx.batches():
         ctx.emit(x=batch["x"])
-        if ctx.attempt < ctx.params["kills"] and _has_standby(parent):
-            os.kill(os.getpid(), signal.SIGKILL)
+        if ctx.attempt < ctx.params["kills"]:
+            time.sleep(0.002)  # the standby needs a while
+            if _has_standby(parent):
+                os.kill(os.getpid(), signal.SIGKILL)
 
 
 def add_up(ctx: Any) -> None:

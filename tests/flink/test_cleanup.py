@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 from pyflink.table import DataTypes
-from support.flink import PROGRAMS, Flink, make_flink, processes, program
+from support.flink import PROGRAMS, Flink, make_flink, ours, processes, program
 
 from ml_framework.testing.waiting import eventually, gone
-from ml_operator import JobConfig, JobFailed, RestartPolicy
+from ml_operator import JobConfig, JobFailed, RestartPolicy, Timeouts
 
 if TYPE_CHECKING:
     from pyflink.common import JobClient
@@ -116,8 +116,9 @@ def test_agents_that_stay_go_with_their_job(tmp_path: Path) -> None:
     assert_cancelled(flink, client)
 
 
-def test_user_code_that_ignores_the_wish_to_stop_is_killed(flink: Flink, tmp_path: Path) -> None:
+def test_user_code_that_ignores_the_wish_to_stop_is_killed(tmp_path: Path) -> None:
     """Neither `ctx.stopping` nor SIGTERM moves it."""
+    flink = make_flink(JobConfig(Timeouts(stop_grace=timedelta(seconds=1))))
     flink.job.add_role("worker", runner=program("never_stop", folder=str(tmp_path)), parallelism=2)
     client = flink.submit()
     eventually(lambda: running(tmp_path), timeout_s=START_WITHIN_S)
@@ -200,4 +201,4 @@ def test_a_script_that_is_interrupted_leaves_nothing(
         end(script)
         child.wait(15)
     assert child.returncode != 0
-    eventually(lambda: all(gone(jvm.pid) for jvm in jvms), timeout_s=15)
+    eventually(lambda: all(gone(jvm.pid) for jvm in jvms) and not ours(), timeout_s=30)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from pyflink.common import Types
 from pyflink.table import DataTypes, Schema, Table
-from support.flink import Flink, collect, make_flink, program
+from support.flink import Flink, cancel, collect, make_flink, program
 
 from ml_framework.inference import publish
 from torch_integration import inference
@@ -153,6 +153,6 @@ def test_a_control_stream_without_time_holds_no_window_back(flink: Flink, tmp_pa
         GROUP BY window_start, window_end""").execute()
     with result.collect() as windows:
         found = [tuple(next(windows)) for _ in range(2)]
-    result.get_job_client().cancel().result()
+    cancel(result.get_job_client())
     expected = [(START + timedelta(minutes=10) * k, window_rows(k)) for k in range(2)]
     assert found == [(start, len(rows), sum(rows)) for start, rows in expected]

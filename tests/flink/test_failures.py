@@ -15,6 +15,7 @@ from support.flink import PROGRAMS, Flink, make_flink, processes, program
 from ml_framework.runner import PythonRunner
 from ml_framework.testing.waiting import eventually
 from ml_operator import JobConfig, JobFailed, RestartPolicy, Timeouts
+from ml_operator.rest import OWN_FAILURE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -99,7 +100,7 @@ def test_a_plain_execute_shows_the_same_cause_last(tmp_path: Path) -> None:
     flink.job.add_role("worker", runner=runner)
     with pytest.raises(Py4JJavaError) as failed:
         flink.env.execute("test")
-    last = str(failed.value).rpartition("Caused by: ")[2]
+    last = str(failed.value).rpartition("Caused by: ")[2].removeprefix(f"{OWN_FAILURE}: ")
     assert last.startswith("worker[0] attempt 0: RuntimeError: attempt 0 is meant to fail\n")
     assert "in fail_until" in last
     assert "\tat " not in last
@@ -148,17 +149,17 @@ def test_flink_restarts_a_role_with_output(tmp_path: Path) -> None:
 
 def test_a_restart_may_be_put_off_for_longer_than_slots_take(tmp_path: Path) -> None:
     """While Flink waits before it starts the job again, nobody waits for slots."""
-    config = JobConfig(Timeouts(slots=timedelta(seconds=4)), RestartPolicy(budget=0))
+    config = JobConfig(Timeouts(slots=timedelta(seconds=10)), RestartPolicy(budget=0))
     flink = make_flink(
         config,
         restart_strategy__type="fixed-delay",
         restart_strategy__fixed_delay__attempts="1",
-        restart_strategy__fixed_delay__delay="7 s",
+        restart_strategy__fixed_delay__delay="12 s",
     )
     flink.job.add_role("worker", runner=program("fail_until", folder=str(tmp_path), until=1))
     flink.job.wait(flink.submit())
     first, second = (tmp_path / f"worker-0-{attempt}" for attempt in (0, 1))
-    assert second.stat().st_mtime - first.stat().st_mtime > 7
+    assert second.stat().st_mtime - first.stat().st_mtime > 12
 
 
 # Failures of Flink, which are not the cluster's

@@ -216,7 +216,7 @@ def test_a_stream_comes_back_as_streams(tmp_path: Path, programs: ModuleType) ->
 
 def test_the_version_that_the_control_stream_names_serves(tmp_path: Path, programs: ModuleType) -> None:
     """Though there are newer ones; after a failure, too."""
-    rows, folder = 40_000, tmp_path / "models"
+    rows, folder = 400_000, tmp_path / "models"
     for weight in (1.0, 2.0, 3.0):
         publish(programs.save_line(weight, tmp_path / "line.pt"), folder)
     flink = recoverable(tmp_path)
@@ -224,7 +224,7 @@ def test_the_version_that_the_control_stream_names_serves(tmp_path: Path, progra
         flink.job,
         flink.sequence(rows),
         folder,
-        preprocess=programs.slowly,
+        preprocess=partial(programs.slowly, until=str(tmp_path / "done")),
         postprocess=programs.with_process,
         factory=programs.Line,
         output=[(name, DataTypes.BIGINT()) for name in ("y", "process", "at_ms")],
@@ -235,6 +235,7 @@ def test_the_version_that_the_control_stream_names_serves(tmp_path: Path, progra
     client = flink.insert(scored.rows, "filesystem", path=f"file://{tmp_path}/rows", format="csv")
     after_checkpoints(tmp_path, 5)
     users()[0].kill()
+    (tmp_path / "done").touch()
     publish(programs.save_line(4.0, tmp_path / "line.pt"), folder)
     flink.job.wait(client)
     found = sorted(committed(tmp_path / "rows"))

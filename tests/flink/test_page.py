@@ -15,7 +15,7 @@ from urllib.request import HTTPCookieProcessor, build_opener, urlopen
 import pytest
 from playwright.async_api import expect
 from support.browser import PHONE_PX, chromium, needs_chromium, picture, tab
-from support.flink import Flink, make_flink, program
+from support.flink import Flink, cancel, make_flink, program
 from support.ports import free_ports
 
 from ml_framework.runner import PythonRunner
@@ -58,7 +58,7 @@ def flinks_rest() -> Iterator[str]:
     )
     client = flink.submit()
     yield f"http://127.0.0.1:{port}"
-    client.cancel().result()
+    cancel(client)
 
 
 def page_of(rest: str) -> str:

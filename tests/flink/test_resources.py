@@ -125,7 +125,6 @@ def run(
 
 
 @pytest.mark.cluster
-@pytest.mark.timeout(180)
 def test_a_session_cluster_with_too_few_slots(tmp_path: Path) -> None:
     """Planning refuses the job with need and have; where it cannot ask, the coordinator ends it in time."""
     with cluster_of(tmp_path, taskmanager__numberOfTaskSlots="2") as cluster:
@@ -144,7 +143,6 @@ def test_a_session_cluster_with_too_few_slots(tmp_path: Path) -> None:
 
 
 @pytest.mark.cluster
-@pytest.mark.timeout(180)
 def test_the_adaptive_scheduler_does_not_run_fewer_nodes(tmp_path: Path) -> None:
     """It starts the job with the slots that there are; the first node to see it ends the job for good."""
     with cluster_of(tmp_path, taskmanager__numberOfTaskSlots="2", **ADAPTIVE) as cluster:
@@ -155,7 +153,6 @@ def test_the_adaptive_scheduler_does_not_run_fewer_nodes(tmp_path: Path) -> None
 
 
 @pytest.mark.cluster
-@pytest.mark.timeout(240)
 def test_the_adaptive_scheduler_gets_a_lost_taskmanager_back(tmp_path: Path) -> None:
     """Until then each attempt with fewer nodes fails, as often as the restart strategy allows."""
     settings = {
@@ -179,7 +176,6 @@ def test_the_adaptive_scheduler_gets_a_lost_taskmanager_back(tmp_path: Path) -> 
 
 
 @pytest.mark.cluster
-@pytest.mark.timeout(240)
 def test_nodes_have_gpus_of_their_own(tmp_path: Path) -> None:
     """Each node sees its own of the GPUs that Flink's plugin finds; more than there are is told."""
     discovery = tmp_path / "gpus.sh"

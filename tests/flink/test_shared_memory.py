@@ -63,7 +63,6 @@ job.wait(table.execute_insert(rows).get_job_client())
 
 
 @pytest.mark.cluster
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize(
     ("options", "inside"),
     [

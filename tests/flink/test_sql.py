@@ -18,7 +18,7 @@ from torch_integration import inference
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-pytestmark = [pytest.mark.flink, pytest.mark.timeout(110)]
+pytestmark = pytest.mark.flink
 
 ROOT = str(Path(__file__).parents[2])
 FLIGHTS = {"STRING": DataTypes.STRING(), "INT": DataTypes.INT(), "FLOAT": DataTypes.FLOAT()}

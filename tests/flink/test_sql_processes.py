@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import psutil
     from pyflink.table.table_result import TableResult
 
-pytestmark = [pytest.mark.flink, pytest.mark.timeout(110)]
+pytestmark = pytest.mark.flink
 
 CANCELLED_WITHIN_S = 10.0
 

@@ -12,15 +12,17 @@ from pyflink.util.exceptions import TableException
 from support.flink import collect
 from support.sql import Sql, make_sql
 
+from ml_operator.rest import OWN_FAILURE
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pyflink.table import Table
 
-pytestmark = [pytest.mark.flink, pytest.mark.timeout(110)]
+pytestmark = pytest.mark.flink
 
 ROWS = "(1, 1.5), (2, -1.0), (3, CAST(NULL AS FLOAT)), (4, 2.5)"
-FAILURE = "org.mlonflink.node.NodeFailure"
+
 REMEDY = (
     ". To have such rows answered with null, add a STRING column to OUTPUT and name it by 'error-column'."
 )
@@ -44,7 +46,7 @@ def why(sql: Sql, **options: Any) -> str:
     """
     with pytest.raises((Py4JJavaError, TableException)) as raised:
         collect(sql.query(**options))
-    rows = str(raised.value).replace(f"Caused by: {FAILURE}: ", "Caused by: ").splitlines()
+    rows = str(raised.value).replace(f"Caused by: {OWN_FAILURE}: ", "Caused by: ").splitlines()
     return "\n".join(row for row in rows if not row.startswith("\tat "))
 
 

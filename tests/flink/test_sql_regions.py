@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pyflink.table import StatementSet
     from support.sql import Sql
 
-pytestmark = [pytest.mark.flink, pytest.mark.timeout(110)]
+pytestmark = pytest.mark.flink
 
 PARTS = 2
 COUNT = 10_000

@@ -115,7 +115,6 @@ def test_servers_train_on_uneven_streams(flink: Flink, tmp_path: Path) -> None:
     assert float(away) < 1e-3
 
 
-@pytest.mark.timeout(240)
 def test_servers_count_every_row_once_across_a_kill(tmp_path: Path) -> None:
     """What is on the servers goes on where its rows do; also those that wait in workers are kept."""
     count = 40_001

@@ -124,7 +124,7 @@ def test_checkpoints_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[s
     flink = make_flink(**options)
     flink.tables.execute_sql("""
         CREATE TEMPORARY TABLE numbers (x BIGINT)
-        WITH ('connector' = 'datagen', 'rows-per-second' = '200', 'number-of-rows' = '800')""")
+        WITH ('connector' = 'datagen', 'rows-per-second' = '200', 'number-of-rows' = '2000')""")
     runner = program("read_and_say_goodbye", folder=str(tmp_path))
     flink.job.add_role("worker", runner=runner, input=flink.tables.from_path("numbers"))
     flink.job.wait(flink.submit(), every=timedelta(milliseconds=50))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import fsspec
@@ -17,6 +16,7 @@ from ml_framework.testing.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
     from ml_framework.context import Batch
 
@@ -45,6 +45,14 @@ def new(tmp_path: Path, folder: Path) -> Publish:
         return publish(tmp_path / "model.txt", folder, number)
 
     return make
+
+
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The sentences that are printed; captured output cannot be looked at while a thread prints."""
+    sentences: list[str] = []
+    monkeypatch.setattr("ml_framework.inference.models._say", sentences.append)
+    return sentences
 
 
 def test_the_end_waits_for_no_storage_for_ever(
@@ -115,22 +123,16 @@ def test_a_newer_version_takes_over_between_two_batches(folder: Path, new: Publi
     ],
 )
 def test_a_broken_version_is_refused_and_told(
-    folder: Path, new: Publish, *, batch: Make, text: str, reason: str, capfd: Any
+    folder: Path, new: Publish, *, batch: Make, text: str, reason: str, said: list[str]
 ) -> None:
     """The old one serves on; a later one may take over."""
     new("1")
-    told = ""
-
-    def refused() -> bool:
-        nonlocal told
-        told += capfd.readouterr().out
-        return "version 2 is refused" in told
-
     with models(folder) as served:
         score(served, batch(1.0, 2.0))
         new(text)
-        eventually(refused)
-        assert f"version 2 is refused: {reason}" in told
+        eventually(lambda: said)
+        assert len(said) == 1
+        assert f"version 2 is refused: {reason}" in said[0]
         assert score(served, batch(1.0)) == (1, [1.0])
         new("4")
         eventually(lambda: score(served, batch(1.0)) == (3, [4.0]))
@@ -208,27 +210,23 @@ def test_without_a_model_there_is_none(tmp_path: Path) -> None:
         models(tmp_path / "empty")
 
 
-def test_the_version_that_is_announced_serves(folder: Path, new: Publish, batch: Make, capfd: Any) -> None:
+def test_the_version_that_is_announced_serves(
+    folder: Path, new: Publish, batch: Make, said: list[str]
+) -> None:
     """Newer or older, once it is there; the newest that is there is no matter."""
     new("1")
     new("2")
     with models(folder, 1, announced=True) as served:
         assert score(served, batch(1.0)) == (1, [1.0])
         served.announce(3)
-        told = ""
-
-        def missing() -> bool:
-            nonlocal told
-            told += capfd.readouterr().out
-            return f"version 3 is announced, and is not in {folder} yet" in told
-
-        eventually(missing)
+        eventually(lambda: said)
         assert score(served, batch(1.0)) == (1, [1.0])
         new("5")
         eventually(lambda: score(served, batch(1.0)) == (3, [5.0]))
         served.announce(2)
         eventually(lambda: score(served, batch(1.0)) == (2, [2.0]))
-    assert told.count("is announced") == 1
+    (sentence,) = [sentence for sentence in said if "is announced" in sentence]
+    assert f"version 3 is announced, and is not in {folder} yet" in sentence
 
 
 def test_versions_are_announced_of_a_folder_of_versions_only(tmp_path: Path) -> None:
@@ -248,8 +246,13 @@ def url() -> Iterator[str]:
     memory.rm("/bucket", recursive=True)
 
 
-def test_versions_come_from_a_url(url: str, tmp_path: Path, batch: Make) -> None:
+def test_versions_come_from_a_url(
+    url: str, tmp_path: Path, batch: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A version serves once its checksums, which come last, are there; nothing of it is left here."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     (tmp_path / "model.txt").write_text("2")
     assert publish(tmp_path / "model.txt", url) == 1
     with models(url) as served:
@@ -261,7 +264,7 @@ def test_versions_come_from_a_url(url: str, tmp_path: Path, batch: Make) -> None
         eventually(lambda: score(served, batch(1.0)) == (3, [3.0]))
     with pytest.raises(FileExistsError, match=r"memory://bucket/models/3 is there already"):
         publish(tmp_path / "model.txt", url, 3)
-    assert not list(Path(tempfile.gettempdir()).glob("mlflink-model-*"))
+    assert list(temporary.iterdir()) == []
 
 
 def test_a_broken_file_at_a_url_is_refused(url: str, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from ml_framework.spec import JobSpec, NodeId, RoleSpec, Token
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-LIMIT_S = 20
+LIMIT_S = 60
 SECRET = "the-secret"
 W0, W1 = NodeId("worker", 0), NodeId("worker", 1)
 PIECE = LogPiece(b"line \xff\n", 90, 98, "/logs/attempt_0/worker-0.log")

@@ -47,6 +47,7 @@ def test_no_process_file_or_message_tells_the_token(
         eventually(lambda: '"environment"' in cluster.log("side"))
         with pytest.raises(ProtocolError) as refusal:
             fetch_status(cluster.address, f"{cluster.token}-and-more", 5.0)
+        eventually(lambda: not cluster.nodes["side", 0].directory.exists())  # lest it goes while it is read
         pids = [cluster.master.pid, *(node.pid for node in nodes)]
         assert told_by_processes(cluster.token, pids) == []
         assert told_by_files(cluster.token, [tmp_path, *(node.directory for node in nodes)]) == []

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 NODE = NodeId("worker", 0)
 FAST = Timeouts(
-    connect=timedelta(seconds=5),
+    connect=timedelta(seconds=20),
     heartbeat_interval=timedelta(milliseconds=200),
-    stop_grace=timedelta(seconds=1),
+    stop_grace=timedelta(seconds=20),
     settle=timedelta(milliseconds=200),
 )
 PROGRAMS = "ml_framework.testing.programs"

@@ -35,9 +35,9 @@ def test_success_is_reported_and_ends_the_agent(stage):
     ended = stage.master.outcome(NODE)
     assert (ended.outcome, ended.failure) == (wire.Outcome.SUCCEEDED, None)
     stage.master.tell(wire.Finish())
-    assert node.farewell(timeout_s=10) == {"event": "succeeded"}
+    assert node.farewell(timeout_s=30) == {"event": "succeeded"}
     assert node.events[0] == {"event": "started", "attempt": 0, "pid": pid}
-    assert node.wait(10) == 0
+    assert node.wait(30) == 0
     assert stage.log() == "worker[0] of 1, attempt 0\n"
 
 
@@ -111,12 +111,12 @@ def test_abort_ends_a_running_process_and_passes_the_cause_on(stage):
     node = stage.node("forever")
     pid = stage.start(node)
     stage.master.tell(wire.Abort("worker[1] attempt 0: ValueError: bad value"))
-    assert node.farewell(timeout_s=10) == {
+    assert node.farewell(timeout_s=30) == {
         "event": "failed",
         "cause": "worker[1] attempt 0: ValueError: bad value",
     }
     assert gone(pid)
-    assert node.wait(10) == 1
+    assert node.wait(30) == 1
 
 
 def test_a_server_that_looks_at_stopping_ends_by_itself(stage):
@@ -128,7 +128,7 @@ def test_a_server_that_looks_at_stopping_ends_by_itself(stage):
     assert stage.master.outcome(NODE).outcome is wire.Outcome.STOPPED
     assert stage.log() == "serving\ngoodbye\n"
     stage.master.tell(wire.Finish())
-    assert node.farewell(timeout_s=10) == {"event": "stopped"}
+    assert node.farewell(timeout_s=30) == {"event": "stopped"}
 
 
 def test_a_loop_that_never_looks_is_unwound(stage, tmp_path):
@@ -143,13 +143,13 @@ def test_a_loop_that_never_looks_is_unwound(stage, tmp_path):
 
 def test_a_process_that_ignores_the_wish_is_killed_after_the_grace(stage):
     """SIGKILL comes after `stop_grace`, not before."""
-    node = stage.node("ignores_sigterm")
+    node = stage.node("ignores_sigterm", timeouts=stage.timeouts(stop_grace=timedelta(seconds=1)))
     pid = stage.start(node)
     eventually(lambda: "deaf" in stage.log())
     before_s = time.monotonic()
     stage.master.tell(wire.StopNode())
     assert stage.master.outcome(NODE).outcome is wire.Outcome.STOPPED
-    assert 0.9 < time.monotonic() - before_s < 5
+    assert 0.9 < time.monotonic() - before_s < 15
     assert gone(pid)
 
 
@@ -160,7 +160,7 @@ def test_a_registered_node_can_be_stopped_before_it_ran(stage):
     stage.master.tell(wire.StopNode())
     assert stage.master.outcome(NODE).outcome is wire.Outcome.STOPPED
     stage.master.tell(wire.Finish())
-    assert node.farewell(timeout_s=10) == {"event": "stopped"}
+    assert node.farewell(timeout_s=30) == {"event": "stopped"}
 
 
 def test_restart_stops_what_runs_and_registers_anew(stage):
@@ -244,7 +244,7 @@ def test_a_refused_node_fails_with_the_reason(stage):
     node = stage.node("happy")
     stage.registered(node)
     stage.master.tell(wire.Refuse("token 0.0 is stale"))
-    assert node.farewell(timeout_s=10) == {
+    assert node.farewell(timeout_s=30) == {
         "event": "failed",
         "cause": "worker[0] attempt 0: refused by the application master: token 0.0 is stale",
     }
@@ -291,7 +291,7 @@ def test_the_parents_end_ends_everything(stage, program):
     pid = stage.start(node)
     eventually(stage.log)
     node.hang_up()
-    assert node.wait(10) == 0
+    assert node.wait(30) == 0
     assert gone(pid)
     stage.assert_nothing_left()
 
@@ -302,7 +302,7 @@ def test_the_parent_can_stop_a_node(stage):
     stage.start(node)
     eventually(lambda: "serving" in stage.log())
     node.send({"stop": True})
-    assert node.farewell(timeout_s=10) == {"event": "stopped"}
+    assert node.farewell(timeout_s=30) == {"event": "stopped"}
     assert stage.log() == "serving\ngoodbye\n"
     assert stage.master.outcome(NODE).outcome is wire.Outcome.STOPPED
 
@@ -313,7 +313,7 @@ def test_sigterm_fails_an_agent(stage):
     pid = stage.start(node)
     node.process.terminate()
     cause = "worker[0] attempt 0: its agent was sent SIGTERM"
-    assert node.farewell(timeout_s=10) == {"event": "failed", "cause": cause}
+    assert node.farewell(timeout_s=30) == {"event": "failed", "cause": cause}
     assert gone(pid)
 
 
@@ -345,7 +345,7 @@ def test_an_unknown_message_fails_the_node(stage):
     node = stage.node("forever")
     pid = stage.start(node)
     node.send({"dance": True})
-    cause = node.farewell(timeout_s=10)["cause"]
+    cause = node.farewell(timeout_s=30)["cause"]
     assert cause == "the parent sent an unknown message with the keys ['dance']"
     assert gone(pid)
 
@@ -390,7 +390,7 @@ def test_an_am_that_does_not_answer_is_named(stage):
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         address = f"127.0.0.1:{deaf.getsockname()[1]}"
         node.attend(address, "token")
-        last = node.farewell(timeout_s=10)
+        last = node.farewell(timeout_s=30)
         assert last["event"] == "failed"
         told = f"worker[0]: the application master at {address} did not answer within 0.5 s: "
         assert last["cause"].startswith(told)
@@ -402,7 +402,7 @@ def test_an_am_that_goes_away_ends_the_node(stage):
     node = stage.node("forever")
     pid = stage.start(node)
     stage.master.go_away()
-    cause = node.farewell(timeout_s=10)["cause"]
+    cause = node.farewell(timeout_s=30)["cause"]
     assert cause.startswith(f"worker[0] attempt 0: the application master at {stage.master.address} ")
     assert gone(pid)
 
@@ -411,7 +411,7 @@ def test_the_wrong_job_token_is_not_let_in(stage):
     """The AM's answer is passed on as the cause."""
     node = stage.node("happy")
     node.attend(stage.master.address, "wrong")
-    cause = node.farewell(timeout_s=10)["cause"]
+    cause = node.farewell(timeout_s=30)["cause"]
     assert cause.startswith("worker[0]")
     assert "UNAUTHENTICATED" in cause
 
@@ -426,7 +426,7 @@ def test_output_is_shown_with_its_origin(stage, tmp_path):
         stage.start(node)
         stage.master.outcome(NODE)
         stage.master.tell(wire.Finish())
-        node.farewell(timeout_s=10)
+        node.farewell(timeout_s=30)
     shown = (tmp_path / "stderr").read_text().splitlines()
     assert [line for line in shown if "|" in line] == ["worker[0] | one", "worker[0] | zwölf", "worker[0] | "]
     assert stage.log() == "one\nzwölf\n\n"
@@ -452,7 +452,7 @@ def test_a_flood_of_output_harms_nobody(stage, line_bytes):
     assert 12 << 20 <= len(log) <= 16 << 20
     assert log.splitlines(keepends=True)[-1] == b"x" * (line_bytes - 1) + b"\n"
     stage.master.tell(wire.Finish())
-    assert node.farewell(timeout_s=10) == {"event": "succeeded"}
+    assert node.farewell(timeout_s=30) == {"event": "succeeded"}
     os.close(read_end)
 
 
@@ -506,7 +506,7 @@ def test_aborted_checkpoints_reach_the_process_that_runs(stage):
     assert stage.log() == f"ready\n[8, {1 << 40}]\n"
     node.send({"aborted": 9})
     stage.master.tell(wire.Finish())
-    assert node.farewell(timeout_s=10) == {"event": "succeeded"}
+    assert node.farewell(timeout_s=30) == {"event": "succeeded"}
 
 
 BARE = """
@@ -572,7 +572,7 @@ def test_a_node_whose_state_was_restored_is_not_restarted_in_place(stage, restor
     node = restored_node(lambda _: signal.pause(), [b"state"])
     pid = stage.start(node)
     stage.master.tell(wire.Restart(Token(0, 1)))
-    assert node.farewell(timeout_s=10) == {
+    assert node.farewell(timeout_s=30) == {
         "event": "failed",
         "cause": "worker[0] attempt 0: its state came out of a checkpoint, "
         "which only a restart by Flink restores",
@@ -582,7 +582,7 @@ def test_a_node_whose_state_was_restored_is_not_restarted_in_place(stage, restor
 
 def test_restored_state_needs_a_queue_to_come_through(stage):
     """An assignment that contradicts itself is told of."""
-    assert stage.node("happy", restored=[b"state"]).farewell(timeout_s=10) == {
+    assert stage.node("happy", restored=[b"state"]).farewell(timeout_s=30) == {
         "event": "failed",
         "cause": "worker[0]: 1 pieces of restored state cannot come to it",
     }

@@ -10,6 +10,7 @@ import pytest
 
 from ml_framework.claimed import ABANDONED_AFTER_S
 from ml_framework.node.directory import PREFIX, NodeDirectory
+from ml_framework.testing.local_node import SHARED_MEMORY
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,7 +60,8 @@ def test_what_is_young_or_somebody_elses_is_kept(directory, tmp_path):
 
 def test_an_agent_clears_up_before_it_starts_its_node(stage):
     """The directory of a node that was killed with its parent goes when the next one starts beside it."""
+    left = aged(SHARED_MEMORY / f"{PREFIX}test-{os.getpid()}", ABANDONED_AFTER_S + 60)
     node = stage.node("happy")
-    left = aged(node.directory.parent / f"{PREFIX}test-{os.getpid()}", ABANDONED_AFTER_S + 60)
+    assert node.directory.parent == SHARED_MEMORY
     stage.start(node)
     assert not left.exists()

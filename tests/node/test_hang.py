@@ -57,8 +57,8 @@ def test_a_busy_loop_is_told_with_its_stack_and_ended(stage):
 
     def entrypoint(ctx):
         threading.Thread(target=threading.Event().wait, name="other", daemon=True).start()
+        print("begins", time.time(), flush=True)
         ctx.counters.begin_step(1)
-        print("begun", time.time(), flush=True)
         spin()
 
     _, pid = run(stage, entrypoint)
@@ -73,7 +73,7 @@ def test_a_busy_loop_is_told_with_its_stack_and_ended(stage):
     assert log.count("(most recent call first):") >= 3  # these two threads, and the control socket's
     assert log.rstrip().endswith("in _run_module_as_main")
     begun_s = float(log.split()[1])
-    assert begun_s + STEP_S - 0.1 < told.time_s < begun_s + STEP_S + 2
+    assert begun_s + STEP_S <= told.time_s < begun_s + STEP_S + 10
     assert not told.collateral
     assert gone(pid)
 
@@ -87,13 +87,13 @@ def test_a_batch_is_a_step(stage):
             if batch["x"][0] == 2:
                 threading.Event().wait()
 
-    node, pid = run(stage, entrypoint)
+    node, pid = run(stage, entrypoint, step_s=2)
     node.flink.feed(x=[1])
     eventually(lambda: stage.log() == "[1]\n")
-    assert not wait_for_exit(pid, timeout_s=1.2)
+    assert not wait_for_exit(pid, timeout_s=3)
     node.flink.feed(x=[2])
     told = failure(stage)
-    assert told.summary.startswith("no progress for 0.5 s: ")
+    assert told.summary.startswith("no progress for 2 s: ")
     callers = [frame.rpartition(" in ")[2] for frame in told.detail.split("\n")[:-1]]
     assert callers == ["wait", "wait", "entrypoint"]
 
@@ -129,13 +129,13 @@ def test_a_slow_process_that_progresses_is_left_alone(stage):
 
     def entrypoint(ctx):
         pause = threading.Event()
-        for _ in range(8):
+        for _ in range(16):
             ctx.counters.begin_step(1)
             pause.wait(0.25)
         ctx.counters.enter(Phase.WAIT)
         print("done")
 
-    run(stage, entrypoint, step_s=1)
+    run(stage, entrypoint, step_s=2)
     assert stage.master.outcome(NODE).outcome is wire.Outcome.SUCCEEDED
     assert stage.log() == "done\n"
 
@@ -168,15 +168,16 @@ def test_a_process_that_is_asked_to_stop_has_its_grace(stage):
     """The end of a step is no matter any more once the node is to end."""
 
     def entrypoint(ctx):
+        assert not ctx.stopping.is_set()
+        print("begins", flush=True)
         ctx.counters.begin_step(1)
-        print("begun", flush=True)
         ctx.stopping.wait()
-        threading.Event().wait(0.8)
+        threading.Event().wait(2.5)
         print("goodbye")
 
-    run(stage, entrypoint, step_s=0.6)
+    run(stage, entrypoint, step_s=2)
     eventually(stage.log)
     stage.master.tell(wire.StopNode())
     ended = stage.master.outcome(NODE)
     assert (ended.outcome, ended.failure) == (wire.Outcome.STOPPED, None)
-    assert stage.log() == "begun\ngoodbye\n"
+    assert stage.log() == "begins\ngoodbye\n"

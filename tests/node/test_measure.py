@@ -6,7 +6,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -63,31 +62,60 @@ def test_of_a_process_that_says_nothing_only_the_attempt_is_told(counters: Count
     assert measuring.measure() == {"attempt": 2, "restarts": 1}
 
 
-def test_counters_become_totals_rates_and_means(counters: Counters, nobody: Usage, queue: int) -> None:
+class Clock:
+    """Stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now_ns = 1_000_000_000
+
+    def advance(self, ms: int) -> None:
+        self.now_ns += ms * 1_000_000
+
+    def monotonic(self) -> float:
+        return self.now_ns / 1e9
+
+    def monotonic_ns(self) -> int:
+        return self.now_ns
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """That of both ends of the counters."""
+    clock = Clock()
+    monkeypatch.setattr("ml_framework.context.counters.monotonic_ns", clock.monotonic_ns)
+    monkeypatch.setattr("ml_framework.node.measure.time", clock)
+    return clock
+
+
+def test_counters_become_totals_rates_and_means(
+    clock: Clock, counters: Counters, nobody: Usage, queue: int
+) -> None:
     """Totals are of the attempt, all else of the time since the last measurement."""
     measuring = Measuring(counters, nobody, {"in": Level(queue), "out": Level(queue)}, attempt=0, restarts=0)
     counters.enter(Phase.USER)
     for rows in (10, 30):
         counters.begin_step(rows)
-        time.sleep(0.05)
+        clock.advance(50)
         counters.count_emitted(1)
         counters.end_step()
+        clock.advance(100)
     counters.stalled(3_000_000)
     counters.serves(7)
     first = measuring.measure()
     counters.begin_step(5)
-    time.sleep(0.1)
+    clock.advance(100)
     second = measuring.measure()
     assert (first["rows_in"], first["rows_out"], first["batch_rows"]) == (40, 2, 20)
-    assert 50 <= first["step_ms"] < 80
-    assert 100 < first["rows_in_per_second"] < 401
-    assert 500 < first["compute_ms_per_second"] <= 1000
+    assert first["step_ms"] == 50
+    assert first["rows_in_per_second"] == pytest.approx(40 / 0.3)
+    assert first["compute_ms_per_second"] == pytest.approx(1000 / 3)
+    assert first["decode_ms_per_second"] == pytest.approx(2000 / 3)
     assert (first["checkpoint_stall_ms"], first["model_version"]) == (3, 7)
     assert (second["rows_in"], second["batch_rows"]) == (45, 5)
-    assert 900 < second["compute_ms_per_second"] <= 1001
+    assert second["compute_ms_per_second"] == pytest.approx(1000)
     assert "step_ms" not in second  # it is still under way
     spent = [second[f"{name}_ms_per_second"] for name in ("wait", "compute", "blocked", "decode", "encode")]
-    assert 900 < sum(spent) <= 1001
+    assert sum(spent) == pytest.approx(1000)
 
 
 def test_after_the_end_totals_are_told_without_rates(counters: Counters, nobody: Usage, queue: int) -> None:
@@ -135,7 +163,7 @@ def test_a_busy_child_counts_with_its_parent() -> None:
     """CPU time of the whole family, also of those that have ended; memory of those that live."""
     program = (
         "import subprocess, sys\n"
-        "spin = 'import time; e = time.monotonic() + 0.5\\nwhile time.monotonic() < e: pass'\n"
+        "spin = 'import time\\nwhile time.process_time() < 0.5: pass'\n"
         "subprocess.run([sys.executable, '-c', spin])\n"
         f"kept = bytes(b'x' * {MEGABYTES_200})\n"
         "print('ready', flush=True)\n"
@@ -150,7 +178,7 @@ def test_a_busy_child_counts_with_its_parent() -> None:
         used = usage.read()
         process.communicate()
     assert used is not None
-    assert 0.3 < used.cpu_s < 3
+    assert 0.5 <= used.cpu_s < 3
     assert MEGABYTES_200 < used.memory_bytes < 2 * MEGABYTES_200
     assert usage.read() is None
 
@@ -170,7 +198,7 @@ def test_heartbeats_tell_what_a_process_takes(stage) -> None:
     assert measured(stage, "cpu_cores") < 1.5
     assert measured(stage, "memory_bytes") < 3 * MEGABYTES_200
     eventually(lambda: 900 < measured(stage, "compute_ms_per_second") < 1001)
-    told = node.wait_for("measured", timeout_s=10)
+    told = node.wait_for("measured", timeout_s=30)
     assert told["values"].keys() >= {"attempt", "restarts", "cpu_cores", "memory_bytes"}
 
 
@@ -185,16 +213,17 @@ def test_an_attempt_begins_its_totals_anew(stage) -> None:
     node = stage.node_running(PythonRunner(entrypoint), fields=fields, execution_attempt=2)
     stage.start(node)
     node.flink.feed(x=[1, 2, 3])
-    eventually(lambda: measured(stage, "rows_in") == 3)
+    eventually(lambda: measured(stage, "rows_in") == 3 and measured(stage, "bytes_in") >= 3 * 8)
     assert (measured(stage, "attempt"), measured(stage, "restarts")) == (2, 0)
     first_bytes = measured(stage, "bytes_in")
-    assert first_bytes >= 3 * 8
     stage.master.tell(wire.Restart(Token(2, 1)))
+    stage.registered(node, count=2)
+    node.flink.feed(x=[4])  # while nobody waits for it: who plays Flink here rings the first process only
     stage.start(node, count=2)
-    node.flink.feed(x=[4])
     eventually(lambda: measured(stage, "attempt") == 3 and measured(stage, "rows_in") == 1)
     assert measured(stage, "restarts") == 1
-    assert 0 < measured(stage, "bytes_in") <= first_bytes
+    eventually(lambda: measured(stage, "bytes_in") > 0)
+    assert measured(stage, "bytes_in") <= first_bytes
 
 
 def test_the_last_heartbeat_has_the_last_numbers(stage) -> None:

@@ -47,7 +47,7 @@ def ready(stage: Any, **options: Any) -> tuple[LocalNode, int]:
 def assigned_again(stage: Any, node: LocalNode, **changes: Any) -> Iterator[wire.Started]:
     """The start of the node's process after a restart by Flink, with an application master of its own."""
     node.send({"stop": True})
-    node.wait_for("stopped", timeout_s=10)
+    node.wait_for("stopped", timeout_s=30)
     node.send({"aborted": 7})  # comes too late to concern anybody
     with ScriptedMaster() as master:
         node.assign_again(execution_attempt=1, **changes)
@@ -110,8 +110,8 @@ def test_it_ends_with_its_agent(stage, end):
         node.hang_up()
     else:
         os.kill(node.pid, signal.SIGKILL)
-    node.wait(10)
-    assert eventually(lambda: gone(pid))
+    node.wait(30)
+    assert eventually(lambda: all(map(gone, [pid, *stage.pids()])))
 
 
 def test_without_the_option_there_is_none(stage):
@@ -121,7 +121,7 @@ def test_without_the_option_there_is_none(stage):
     assert eventually(lambda: heard(stage, {"attempt": 0.0}))
     assert waiting(node) == []
     node.send({"stop": True})
-    assert node.farewell(timeout_s=10) == {"event": "stopped"}
+    assert node.farewell(timeout_s=30) == {"event": "stopped"}
 
 
 def test_one_that_cannot_be_started_is_tried_once(capfd):

@@ -19,7 +19,7 @@ from ml_framework.spec import JobSpec, RoleSpec
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-LIMIT_S = 20
+LIMIT_S = 60
 PATHS = ("/", "/page.js", "/api/status", "/api/history?node=worker/0", "/api/log?node=worker/0", "/nothing")
 
 

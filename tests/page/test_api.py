@@ -16,7 +16,7 @@ from ml_framework.master import samples
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-LIMIT_S = 20
+LIMIT_S = 60
 
 
 def tell(story: Callable[[PlayedCluster, httpx.AsyncClient], Awaitable[None]], **options: Any) -> None:
@@ -29,6 +29,14 @@ def tell(story: Callable[[PlayedCluster, httpx.AsyncClient], Awaitable[None]], *
                 await story(cluster, client)
 
     asyncio.run(run())
+
+
+async def asked(cluster: PlayedCluster) -> None:
+    """The page has a request to answer."""
+    page = cluster.server._page
+    assert page is not None
+    while not page._state.tasks:
+        await asyncio.sleep(0.01)
 
 
 async def status_of(client: httpx.AsyncClient) -> Any:
@@ -105,7 +113,7 @@ def test_the_first_cause_of_a_failed_job_is_told_before_the_page_goes() -> None:
 
     async def story(cluster: PlayedCluster, client: httpx.AsyncClient) -> None:
         waiting = asyncio.create_task(client.get("/api/status", params={"state": "RUNNING"}))
-        await asyncio.sleep(0.1)  # it has been asked, there is no event for that
+        await asked(cluster)
         assert not waiting.done()
         await cluster.nodes[0].fail("MemoryError")
         status = (await waiting).json()
@@ -123,7 +131,7 @@ def test_whoever_waits_is_answered_when_the_master_ends() -> None:
             page = (await cluster.status()).page
             client = httpx.AsyncClient(base_url=page, trust_env=False)
             waiting = asyncio.create_task(client.get("/api/status", params={"state": "RUNNING"}))
-            await asyncio.sleep(0.1)  # it has been asked
+            await asked(cluster)
         answer = await waiting
         with pytest.raises(httpx.ConnectError):
             await client.get("/")

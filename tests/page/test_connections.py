@@ -18,7 +18,7 @@ from ml_framework.page import connection
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-LIMIT_S = 30
+LIMIT_S = 60
 LIFE_S = 0.5
 LAST_ANSWER_S = 1.5
 """Longer than the answer to a question that waits."""

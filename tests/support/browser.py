@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import pytest
-from playwright.async_api import async_playwright
+from playwright.async_api import async_playwright, expect
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -22,6 +22,8 @@ PICTURES = Path(__file__).parents[2] / "out" / "page"
 """Where screenshots are kept, for people."""
 
 PHONE_PX = 360
+
+expect.set_options(timeout=30_000)
 
 _OPTIONS = (
     "--headless",

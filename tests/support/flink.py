@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
+from py4j.protocol import Py4JJavaError
 from pyflink.common import Configuration, JobClient
 from pyflink.datastream import StreamExecutionEnvironment
 from pyflink.table import DataTypes, StreamTableEnvironment, Table, TableDescriptor
@@ -41,6 +43,13 @@ def users() -> list[psutil.Process]:
         for process in processes("ml_framework.runner.standby")
         if Path(f"/proc/{process.pid}/fd/{FIRST_DESCRIPTOR}").exists()
     ]
+
+
+def cancel(job: JobClient) -> None:
+    """Cancel a job that runs, and wait for its end."""
+    job.cancel().result()
+    with pytest.raises(Py4JJavaError, match="Job was cancelled"):
+        job.get_job_execution_result().result()
 
 
 def _runs(process: psutil.Process, module: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 import pytest
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from ml_framework.rpc.channel import Attendance
 
 SECRET = "the-job's-secret"
-_LIMIT_S = 10
+_LIMIT_S = 30
 
 _CHANNEL_OPTIONS = (*channel.CHANNEL_OPTIONS, ("grpc.use_local_subchannel_pool", 1))
 """Each node has a connection of its own, as in a process of its own: the AM allows few calls on one."""
@@ -119,7 +120,8 @@ class PlayedCluster:
         """The cluster, once all its nodes run."""
         job = JobSpec("job", (RoleSpec("worker", workers, restartable=True),))
         announced: list[Any] = []
-        config = MasterConfig(job, SECRET, Timeouts(), RestartPolicy(**restart), page=page)  # type: ignore[arg-type]
+        timeouts = Timeouts(heartbeat=timedelta(minutes=10))  # these nodes send one when they are told to
+        config = MasterConfig(job, SECRET, timeouts, RestartPolicy(**restart), page=page)  # type: ignore[arg-type]
         async with AsyncExitStack() as stack:
             server = await stack.enter_async_context(MasterServer(config, announced.append))
             master = stack.enter_context(MasterConnection(server.address, SECRET, _LIMIT_S))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PROGRAMS = "ml_framework.testing.programs"
-FAST = Timeouts(stop_grace=timedelta(seconds=1), settle=timedelta(milliseconds=200))
+FAST = Timeouts(stop_grace=timedelta(seconds=20), settle=timedelta(milliseconds=200))
 ONCE = RestartPolicy(budget=0)
 
 

