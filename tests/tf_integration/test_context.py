@@ -75,7 +75,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         }
         flink.feed(timeout_s=60, id=np.arange(8), **columns)
         master = cluster.master.process
-        eventually(lambda: "waits" in _log(cluster) or master.poll() is not None, timeout_s=60)
+        eventually(lambda: "waits\n" in _log(cluster) or master.poll() is not None, timeout_s=60)
         assert master.poll() is None, cluster.wait().cause
         asked = time.monotonic()
         cluster.stop()
