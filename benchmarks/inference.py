@@ -33,7 +33,7 @@ def measure_all(folder: Path, *, quick: bool) -> dict[str, Any]:
         found: dict[str, Any] = {
             "models": {
                 subject.model: {
-                    "rates": throughput(bench, subject, 1 if quick else 2, 0.2 if quick else 1.0),
+                    "rates": throughput(bench, subject, 1 if quick else 4, 0.2 if quick else 1.0),
                     "latency": latency(bench, subject, *((1, 2800) if quick else (3, 21_000))),
                 }
                 for subject in models
